@@ -1,0 +1,16 @@
+"""Coding agents, run headless in a checkout. Adding one is a file and a row in `AGENTS`."""
+
+from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Result, Usage
+from ao_actions.agents.claude_code import ClaudeCode
+from ao_actions.agents.command import Command
+from ao_actions.agents.launch import run
+
+AGENTS: dict[str, Agent] = {
+    agent.name: agent
+    for agent in (
+        ClaudeCode(),
+        Command(),
+    )
+}
+
+__all__ = ["AGENTS", "Agent", "Assignment", "Exit", "Outcome", "Result", "Usage", "run"]

@@ -1,0 +1,335 @@
+"""Claude Code, headless: `claude -p` with its stream of JSON records.
+
+What is relied on here was seen on the pinned version with a scripted model (docs/agents.md).
+The record decides and not the exit code: the program ends with 0 where all was denied, and says
+`subtype: success` on an API error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ao_actions.agents.base import (
+    Assignment,
+    Exit,
+    Outcome,
+    Result,
+    Usage,
+    last_line,
+    message,
+    sentence,
+)
+from ao_actions.agents.install import NpmPackage, install
+from ao_actions.agents.report import EVIDENCE, is_amount, is_count, read_report
+from ao_actions.errors import AgentError
+
+# The package is a launcher; the native program comes in the platform's package, which npm chooses.
+# Without its install script the launcher stays a stub, so the program is taken from there.
+# By range, npm on an old Node.js silently takes an older version: only the exact one will do.
+PIN = NpmPackage(
+    agent="claude-code",
+    package="@anthropic-ai/claude-code",
+    version="2.1.330",
+    program="@anthropic-ai/claude-code-*/claude",
+    sha512={
+        "@anthropic-ai/claude-code": (
+            "KQMl6kixLMGHRCDUhkUPebuBhw13MpxlH3+17QzHQx40FNVd1z3uFKUSqQXB5zF9vLQGcpoC/8wWe5R35lsWvQ=="
+        ),
+        "@anthropic-ai/claude-code-darwin-arm64": (
+            "rgzAjrRJJsIdZXGF9CCFFbURxKuJNobRr+krV3dNmqNJWIws74rLD0CABe4+nXlx/9WwRECTrveprWB96mubqw=="
+        ),
+        "@anthropic-ai/claude-code-darwin-x64": (
+            "XenTNj2zXaFrnLmf47n25vChfFhlfeyaAR/vW5SFsEnLGwd2U1vDUY97+5etHBZu3xWBnlK8HhBVxzRi9YTUDw=="
+        ),
+        "@anthropic-ai/claude-code-linux-arm64": (
+            "V4yanAY5EA5UpwwRPtjSfqDbNqAlUJeVn3NYZw2AgmRHjdpSsLtHAzbxRXfkAnbjwTXzE0uedjQxUY02ARPcsA=="
+        ),
+        "@anthropic-ai/claude-code-linux-arm64-musl": (
+            "NemfeTqZ30tQDhAeumZgDYoX4ewhAHkN3dbcsyvlgb+yvpKUlcYu5Bor8K+Du5azGe3uy9sftlJxbGhTsCR7zA=="
+        ),
+        "@anthropic-ai/claude-code-linux-x64": (
+            "9Gn+V7DtJ8M1nztP9CeDVl9g3RtrepI7rOFTyPRRnZe8D6zebIHKmC7OvBauucuAP0X0k85SDN/LPVZyjsGezQ=="
+        ),
+        "@anthropic-ai/claude-code-linux-x64-musl": (
+            "OnduSSPY1b59FA8jTbq20Y1XkDUV0S1OVyvYBNslEbpX79P81JF7Ih4lgYvDKiFnnSv75z4Kv6qLE5DQqogYXA=="
+        ),
+    },
+)
+
+FLAGS = (
+    "-p",  # the prompt is read from standard input, which has no length limit as arguments have
+    "--output-format",
+    "stream-json",  # the only format that carries the reset time of a limit
+    "--verbose",  # stream-json demands it
+    "--permission-mode",
+    "acceptEdits",  # and not bypassPermissions, which root may not use
+    "--allowedTools",
+    "Bash",
+)
+
+SETTINGS = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    # A background command or a timer would keep the program alive to our wall limit.
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+    "CLAUDE_CODE_DISABLE_CRON": "1",
+    # By default every error, a wrong key too, is retried ten times, for three minutes.
+    "CLAUDE_CODE_MAX_RETRIES": "4",
+    "API_TIMEOUT_MS": "600000",
+}
+
+
+class ClaudeCode:
+    """One row in the table of agents."""
+
+    name = PIN.agent
+    version: str | None = PIN.version
+    secrets = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN")
+    reads_brief = True
+    evidence: Mapping[str, str] = EVIDENCE
+
+    def install(self, root: Path, /) -> Path | None:
+        return install(PIN, root)
+
+    def argv(self, assignment: Assignment, program: Path | None, /) -> list[str]:
+        if program is None:
+            raise AgentError("claude-code has to be installed before it is run")
+        # Edits are accepted below the checkout and in the directory of the report, nowhere else.
+        argv = [str(program), *FLAGS, "--add-dir", str(assignment.report.parent)]
+        options = {
+            "--model": assignment.model,
+            "--max-turns": assignment.turns,
+            "--max-budget-usd": assignment.max_usd,  # of this run, also in a resumed session
+            "--resume": assignment.session,
+        }
+        return argv + [f"{flag}={value}" for flag, value in options.items() if value is not None]
+
+    def environment(self, assignment: Assignment, /) -> dict[str, str]:
+        return {**SETTINGS, "CLAUDE_CONFIG_DIR": str(assignment.scratch / "claude")}
+
+    def read(self, assignment: Assignment, end: Exit, /) -> Result:
+        records = tuple(_records(end.stdout))
+        verdict = _verdict(assignment, end, records)
+        final = _final(records) or {}
+        report = read_report(end.files.get("report"))
+        said = final.get("result")
+        notes = (verdict.detail, _denied(final), report.note)
+        return Result(
+            outcome=verdict.outcome,
+            detail=sentence("; ".join(filter(None, notes)), limit=600),
+            message=report.message or message(said if isinstance(said, str) else ""),
+            usage=_usage(records, resumed=assignment.session is not None),
+            until=verdict.until,
+            proven=verdict.proven,
+            session=_session(records),
+            replies=report.replies,
+        )
+
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    outcome: Outcome
+    detail: str
+    until: datetime | None = None
+    proven: bool = True
+
+
+def _records(stdout: bytes) -> Iterable[Record]:
+    """The JSON objects of a stream; lines that are cut or not ours are passed over."""
+    for line in stdout.splitlines():
+        if not line.startswith(b"{"):
+            continue
+        try:
+            record = json.loads(line, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _final(records: Iterable[Record]) -> Record | None:
+    """The record of the end: the last result, unless the conversation went on after it."""
+    final = None
+    for record in records:
+        if record.get("type") == "result":
+            final = record
+        elif record.get("type") in ("assistant", "user"):
+            final = None
+    return final
+
+
+def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> _Verdict:
+    final = _final(records)
+    if final is not None and final.get("is_error") is False and final.get("subtype") == "success":
+        return _finished(final, end)
+    rejected, until = _limit(records, end.ended)
+    if final is not None:
+        return _failed(final, until, end.ended)
+    if rejected:
+        return _Verdict(Outcome.LIMITED, "the model's usage limit is reached", until)
+    if end.timed_out:
+        return _Verdict(Outcome.TIMEOUT, f"stopped at the limit of {assignment.seconds} s")
+    how = f"exit code {end.code}" if end.code >= 0 else f"signal {-end.code}"
+    why = last_line(end.stderr) or "it said nothing"
+    return _Verdict(Outcome.ERROR, f"claude-code ended without a result ({how}): {why}")
+
+
+def _finished(final: Record, end: Exit) -> _Verdict:
+    said = final.get("result")
+    limited, until = _limit_in_text(said if isinstance(said, str) else "", end.ended)
+    if limited:
+        # A gateway may send the limit as an ordinary answer; a model may also just say so.
+        return _Verdict(Outcome.LIMITED, sentence(str(said)), until, proven=False)
+    late = " and was then stopped at the time limit" if end.timed_out else ""
+    return _Verdict(Outcome.DONE, f"claude-code finished{late}")
+
+
+def _failed(final: Record, until: datetime | None, now: datetime) -> _Verdict:
+    subtype, status = final.get("subtype"), final.get("api_error_status")
+    errors = final.get("errors")
+    said = final.get("result") or (errors[0] if isinstance(errors, list) and errors else subtype)
+    why = sentence(f"claude-code: {said}")
+    if subtype == "error_max_budget_usd":
+        return _Verdict(Outcome.OUT_OF_BUDGET, why)
+    if subtype == "error_max_turns":
+        # A bound of the attempt, as its time is: what was done so far stands.
+        return _Verdict(Outcome.TIMEOUT, why)
+    if status in (429, 529) or final.get("api_error") == "usage_limit_reached":
+        return _Verdict(Outcome.LIMITED, why, until or _limit_in_text(str(said), now)[1])
+    return _Verdict(Outcome.ERROR, why)
+
+
+def _limit(records: Iterable[Record], now: datetime) -> tuple[bool, datetime | None]:
+    """Whether the last rate_limit_event refused, and until when."""
+    info: object = None
+    for record in records:
+        if record.get("type") == "rate_limit_event":
+            info = record.get("rate_limit_info")
+    if not isinstance(info, dict) or info.get("status") != "rejected":
+        return False, None
+    return True, _epoch(info.get("resetsAt"), now)
+
+
+def _epoch(value: object, now: datetime) -> datetime | None:
+    """A time in seconds since 1970, if it is one and still to come (stale ones were reported)."""
+    if not is_count(value):
+        return None
+    try:
+        time = datetime.fromtimestamp(value, UTC)  # type: ignore[arg-type]  # is_count
+    except (OverflowError, OSError, ValueError):
+        return None
+    return time if time > now else None
+
+
+# The whole message has to be the sentence: a limit that is merely mentioned is none.
+_LIMIT = re.compile(
+    r"(?:You['\u2019]ve hit your (?:[\w .-]{1,30} )?limit|You['\u2019]re out of extra usage)"
+    r" \u00b7 resets (?P<reset>[^()]{1,40}) \((?P<zone>[^()]{1,40})\)"
+)
+_OLD_LIMIT = re.compile(r"Claude AI usage limit reached\|(?P<epoch>\d{9,11})")
+_CLOCK = re.compile(
+    r"(?:(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2}), )?"
+    r"(?P<hour>1[0-2]|[1-9])(?::(?P<minute>[0-5]\d))?(?P<half>am|pm)"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _limit_in_text(text: str, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether a message is the sentence of a limit, and the reset time that it names."""
+    text = text.strip()
+    if old := _OLD_LIMIT.fullmatch(text):
+        return True, _epoch(int(old["epoch"]), now)
+    if new := _LIMIT.fullmatch(text):
+        # We run it with TZ=UTC; any other zone came from somewhere else.
+        return True, _clock(new["reset"], now) if new["zone"] == "UTC" else None
+    return False, None
+
+
+def _clock(text: str, now: datetime) -> datetime | None:
+    """The next time that `7:14am` or `Nov 24, 3:03pm` means, in UTC."""
+    match = _CLOCK.fullmatch(text)
+    if match is None or (match["month"] and match["month"] not in _MONTHS):
+        return None
+    hour = int(match["hour"]) % 12 + (12 if match["half"] == "pm" else 0)
+    time = now.astimezone(UTC).replace(
+        hour=hour, minute=int(match["minute"] or 0), second=0, microsecond=0
+    )
+    if not match["month"]:
+        return time if time > now else time + timedelta(days=1)
+    try:
+        time = time.replace(month=_MONTHS.index(match["month"]) + 1, day=int(match["day"]))
+        return time if time > now else time.replace(year=time.year + 1)
+    except ValueError:  # 30 February, or 29 next year
+        return None
+
+
+def _denied(final: Record) -> str:
+    denials = final.get("permission_denials")
+    if not isinstance(denials, list) or not denials:
+        return ""
+    tools = {str(denial.get("tool_name")) for denial in denials if isinstance(denial, dict)}
+    return f"{len(denials)} tool calls were not allowed ({', '.join(sorted(tools))})"
+
+
+def _usage(records: Iterable[Record], *, resumed: bool) -> Usage:
+    """The use of this run. A run has several results if something woke it after its first.
+
+    Tokens are each result's own. `total_cost_usd` is the session's, so for a resumed session the
+    run's cost is the sum of what each result adds.
+    """
+    results = [record for record in records if record.get("type") == "result"]
+    inputs = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    total = results[-1].get("total_cost_usd") if results else None
+    added = _sum(
+        model.get("costUSD")
+        for result in results
+        for model in _mapping(result.get("model_usage_since_last_result")).values()
+        if isinstance(model, dict)
+    )
+    usages = [_mapping(result.get("usage")) for result in results]
+    return Usage(
+        input_tokens=_count(usage.get(key) for usage in usages for key in inputs),
+        output_tokens=_count(usage.get("output_tokens") for usage in usages),
+        usd=added if resumed else _sum([total]),
+        turns=_count(result.get("num_turns") for result in results),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(values: Iterable[Any]) -> int | None:
+    counts = [value for value in values if is_count(value)]
+    return sum(counts) if counts else None
+
+
+def _sum(values: Iterable[Any]) -> float | None:
+    amounts = [float(value) for value in values if is_amount(value)]
+    return sum(amounts) if amounts else None
+
+
+_SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _session(records: Iterable[Record]) -> str | None:
+    """The session's id, only if it has the form of one: it will stand in a command line."""
+    session = None
+    for record in records:
+        value = record.get("session_id")
+        if isinstance(value, str) and _SESSION.fullmatch(value):
+            session = value
+    return session

@@ -1,0 +1,176 @@
+"""Run an agent on an assignment: the one place where an adapter meets a process.
+
+The agent sees a scrubbed environment: nothing of the job's own but PATH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Result, sentence
+from ao_actions.agents.process import Ended, supervise
+from ao_actions.errors import AgentError
+
+EVIDENCE_LIMIT = 4_000_000
+
+# What a runner gives its job: tokens, file commands, the artifact and cache services.
+# An agent that held one of these could act as the job.
+FORBIDDEN = ("GITHUB_", "ACTIONS_", "RUNNER_")
+
+# By name, for a setting's value (a model, a URL) may stand in any text.
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
+
+
+def run(
+    agent: Agent, assignment: Assignment, *, now: datetime, program: Path | None = None
+) -> Result:
+    """Run to the end or the limit, and judge. `program` is what `agent.install` returned.
+
+    AgentError for a configuration that cannot work; everything else is a Result.
+    """
+    assignment = _absolute(assignment)
+    argv = agent.argv(assignment, program)
+    environment = environment_for(agent, assignment)
+    transcript = _prepare(agent, assignment)
+    try:
+        ended = supervise(
+            argv,
+            cwd=assignment.checkout,
+            environment=environment,
+            stdin=assignment.brief if agent.reads_brief else None,
+            seconds=assignment.seconds,
+            transcript=transcript,
+        )
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in an argument
+        detail = sentence(f"{agent.name} could not be started: {error}")
+        return Result(outcome=Outcome.ERROR, detail=detail)
+    end = _exit(agent, assignment, ended, ended_at=now + timedelta(seconds=ended.seconds))
+    result = replace(agent.read(assignment, end), transcript=transcript)
+    return _masked(result, assignment.environment)
+
+
+def environment_for(agent: Agent, assignment: Assignment) -> dict[str, str]:
+    """The whole environment of an agent; the later source wins."""
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(assignment.home),
+        "TMPDIR": str(assignment.temporary),
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "TZ": "UTC",  # reset times are printed in the process's zone
+        "NO_COLOR": "1",
+        "AO_BRIEF": str(assignment.brief),
+        "AO_CHECKOUT": str(assignment.checkout),
+        "AO_RESULT": str(assignment.report),
+        **agent.environment(assignment),
+        **assignment.environment,
+    }
+    for name in environment:
+        if name.upper().startswith(FORBIDDEN):
+            raise AgentError(
+                f"{name} belongs to the job and is never handed to an agent; rename it"
+            )
+    return environment
+
+
+def _masked(result: Result, environment: Mapping[str, str]) -> Result:
+    """The result without the secrets that the agent was given.
+
+    Its words are published by a job that does not hold them and so could not find them.
+    """
+    secrets = sorted(
+        (value for name, value in environment.items() if _SECRET.search(name) and len(value) >= 8),
+        key=len,
+        reverse=True,  # one secret may be a part of another
+    )
+
+    def mask(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    return replace(
+        result,
+        detail=mask(result.detail),
+        message=mask(result.message),
+        replies=tuple((thread, mask(body)) for thread, body in result.replies),
+    )
+
+
+def _absolute(assignment: Assignment) -> Assignment:
+    """Paths that stay true in another working directory, and exist."""
+    if not assignment.checkout.is_dir():
+        raise AgentError(f"the checkout {assignment.checkout} is not a directory")
+    if not assignment.brief.is_file():
+        raise AgentError(f"the brief {assignment.brief} is not a file")
+    return replace(
+        assignment,
+        checkout=assignment.checkout.absolute(),
+        brief=assignment.brief.absolute(),
+        scratch=assignment.scratch.absolute(),
+    )
+
+
+def _prepare(agent: Agent, assignment: Assignment) -> Path:
+    """Make the private directories, remove an earlier run's evidence, name a new transcript."""
+    logs = assignment.scratch / "logs"
+    for directory in (assignment.home, assignment.temporary, assignment.report.parent, logs):
+        if directory.is_symlink():  # an earlier run's doing
+            directory.unlink()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for relative in agent.evidence.values():
+        _remove(assignment.scratch / relative)
+    count = len(list(logs.glob(f"{agent.name}.*.log")))
+    transcript = logs / f"{agent.name}.{count + 1}.log"
+    _remove(transcript)
+    return transcript
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _exit(agent: Agent, assignment: Assignment, ended: Ended, *, ended_at: datetime) -> Exit:
+    return Exit(
+        code=ended.code,
+        timed_out=ended.timed_out,
+        stdout=ended.stdout,
+        stderr=ended.stderr,
+        ended=ended_at,
+        files=read_evidence(assignment.scratch, agent.evidence),
+    )
+
+
+def read_evidence(scratch: Path, evidence: Mapping[str, str]) -> dict[str, bytes]:
+    """What the agent left, by name. Only regular files inside the scratch directory.
+
+    The agent wrote them: a link could name a file of ours, a pipe would never end. A file beyond
+    the limit comes one byte too long, for the reader to refuse.
+    """
+    found: dict[str, bytes] = {}
+    root = scratch.resolve()
+    for name, relative in evidence.items():
+        path = scratch / relative
+        with contextlib.suppress(OSError):  # absent, a link, a directory
+            if not path.parent.resolve(strict=True).is_relative_to(root):
+                continue
+            with open(path, "rb", opener=_open_as_it_is) as file:
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    found[name] = file.read(EVIDENCE_LIMIT + 1)
+    return found
+
+
+def _open_as_it_is(path: str, flags: int) -> int:
+    """Open a file without following a link or waiting for a pipe's writer."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

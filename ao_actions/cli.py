@@ -1,0 +1,341 @@
+"""The command line: parses, calls one function per command, prints, and sets the exit code.
+
+Heavy imports stand inside the commands, so that `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ao_actions import __version__
+from ao_actions.errors import AoError, PortInUseError, StuckError, ToolMissingError
+
+if TYPE_CHECKING:
+    from ao_actions.config import Config
+    from ao_actions.forge.client import Client
+    from ao_actions.ledger import Ledger
+
+REPOSITORY = click.option(
+    "--repository", "-R", metavar="OWNER/NAME", help="Default: this run's, or the clone's origin."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="ao-actions %(version)s")
+def cli() -> None:
+    """A PR factory that lives in GitHub Actions: label an issue, get a pull request."""
+
+
+@cli.command()
+@REPOSITORY
+@JSON
+@click.option("--dry-run", is_flag=True, help="Print the plan and its reasons; change nothing.")
+def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # noqa: FBT001
+    """One pass: look at issues, pull requests and runs; do what is due."""
+    from ao_actions import reconcile as module
+    from ao_actions import runtime
+    from ao_actions.core import actions
+    from ao_actions.insight import status as insight
+
+    config, client, ledger = _open(repository)
+    reconciler = module.Reconciler(
+        client=client,
+        ledger=ledger,
+        policy=config.policy(),
+        say=_quiet if as_json or dry_run else _say,
+    )
+    done = reconciler.run(dry=dry_run)
+    rows = insight.rows(done.snapshot, config.policy())
+    lines = [
+        f"{actions.describe(step.action)}: {step.result} ({step.action.because})"
+        for step in done.steps
+    ]
+    if as_json:
+        plan = insight.plan_rows((step.action, step.result) for step in done.steps)
+        _print_json({"dry_run": dry_run, "plan": plan, "tasks": rows})
+    elif dry_run or not lines:
+        _say("\n".join(lines) or "Nothing is due.")
+    runtime.summary(insight.markdown(rows, lines))
+    if done.failures:
+        raise StuckError("\n".join(done.failures))
+
+
+@cli.command()
+@REPOSITORY
+@JSON
+def status(repository: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Where each task stands, and why."""
+    from ao_actions import reconcile as module
+    from ao_actions.insight import status as insight
+
+    config, client, ledger = _open(repository)
+    reconciler = module.Reconciler(client=client, ledger=ledger, policy=config.policy(), say=_quiet)
+    rows = insight.rows(reconciler.look(), config.policy())
+    if as_json:
+        _print_json({"repository": client.repository, "tasks": rows})
+    else:
+        _say(insight.table(rows))
+
+
+@cli.command()
+@REPOSITORY
+@JSON
+@click.argument("issues", metavar="ISSUE...", nargs=-1, required=True)
+def add(repository: str | None, as_json: bool, issues: tuple[str, ...]) -> None:  # noqa: FBT001
+    """Hand issues to the factory by putting the label on them."""
+    from ao_actions.setup.labels import add_issues
+
+    config, client, _ = _open(repository)
+    added = add_issues(client, issues, config.labels)
+    if as_json:
+        _print_json({"label": config.labels.ready, "issues": added})
+    else:
+        for row in added:
+            _say(f"#{row['issue']} {row['what']} {config.labels.ready}  {row['url']}")
+
+
+@cli.command()
+@click.option("--task", type=int, required=True, help="The issue's number.")
+@click.option("--epoch", type=int, required=True, help="The claim's epoch.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    help="Where to work. Default: a temporary directory of the runner.",
+)
+def work(task: int, epoch: int, root: Path | None) -> None:
+    """One attempt (the agent job of ao-work.yml): checkout, brief, agent, hand-off."""
+    import os
+
+    from ao_actions import runtime
+    from ao_actions.git import Remote
+    from ao_actions.work import session
+
+    job = runtime.Job.current()
+    config, client, ledger = _open(None)
+    places = session.Places.under(root or runtime.work_root())
+    attempt = session.Attempt(
+        client=client,
+        ledger=ledger,
+        remote=Remote(client.address.repository(client.repository), client.token),
+        config=config,
+        places=places,
+        job=job,
+        environment=os.environ,
+        say=_say,
+    )
+    done = session.work(attempt, task, epoch)
+    runtime.output("handoff", str(places.handoff) if done else "")
+    runtime.output("outcome", done.outcome.value if done else "superseded")
+
+
+@cli.command()
+@click.option("--task", type=int, required=True, help="The issue's number.")
+@click.option("--epoch", type=int, required=True, help="The claim's epoch.")
+@click.option("--handoff", type=click.Path(path_type=Path), required=True, help="Its folder.")
+def publish(task: int, epoch: int, handoff: Path) -> None:
+    """Publish an attempt's hand-off (the publish job of ao-work.yml)."""
+    import os
+
+    from ao_actions import publish as module
+    from ao_actions import runtime
+    from ao_actions.forge.client import Client
+
+    job = runtime.Job.current()
+    config, client, ledger = _open(None, push_token=os.environ.get("AO_PUSH_TOKEN"))
+    token = os.environ.get("AO_PUSH_TOKEN") or client.token
+    publication = module.Publication(
+        client=client,
+        pusher=Client(client.repository, token, client.address),
+        ledger=ledger,
+        git=ledger.git,
+        config=config,
+        job=job,
+        folder=handoff,
+        say=_say,
+    )
+    try:
+        outcome = module.publish(publication, task, epoch)
+    finally:
+        module.wake_reconcile(client)
+    runtime.output("outcome", outcome.value)
+
+
+# ---- set-up --------------------------------------------------------------------------------
+
+
+@cli.command()
+@REPOSITORY
+@JSON
+@click.option("--agent", help="The agent that works; `command` for any program.")
+@click.option("--command", help="The program of the agent `command`.")
+@click.option("--auth", type=click.Choice(["token", "pat", "app"]), help="Which token pushes.")
+@click.option("--verify", multiple=True, help="A command that must pass before a hand-off.")
+@click.option("--action", metavar="OWNER/NAME@REF", help="Where our own action is.")
+@click.option("--yes", is_flag=True, help="Ask nothing (nothing is asked yet).")
+def init(  # noqa: PLR0917
+    repository: str | None,
+    as_json: bool,  # noqa: FBT001
+    agent: str | None,
+    command: str | None,
+    auth: str | None,
+    verify: tuple[str, ...],
+    action: str | None,
+    yes: bool,  # noqa: ARG001, FBT001
+) -> None:
+    """Write .github/ao.yml and the workflows into this clone, and make the labels."""
+    from ao_actions import config, runtime
+    from ao_actions.setup import init as module
+    from ao_actions.setup import labels
+    from ao_actions.setup.workflows import ACTION
+
+    wish = module.Wish(
+        agent=agent, command=command, auth=auth, verify=verify, action=action or ACTION
+    )
+    written = module.init(Path.cwd(), wish)
+    made: list[str] | None = None
+    if runtime.has_token():
+        client = _client(repository)
+        made = labels.create(client, config.load(Path.cwd()).labels)
+    if as_json:
+        files = [{"path": file.path, "what": file.what} for file in written]
+        _print_json({"files": files, "labels": made})
+        return
+    for file in written:
+        _say(f"{file.what:9} {file.path}")
+    if made is None:
+        _say("labels    not made: no token. Set GITHUB_TOKEN and run init again.")
+    else:
+        _say(f"labels    {', '.join(made) or 'all there'}")
+    _say("Commit these files to the default branch; then label an issue with ao:ready.")
+
+
+@cli.command()
+@JSON
+@click.option("--repo", type=click.Path(path_type=Path), help="Your own repository (copied).")
+@click.option("--issues", type=click.Path(path_type=Path), help="YAML: a list of title, body.")
+@click.option("--agent-command", help="The program that works on your issues.")
+@click.option("--ci-command", help="What CI runs on your repository.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave everything in this folder.")
+@click.option("--serve", is_flag=True, help="Keep the local GitHub up afterwards.")
+def demo(  # noqa: PLR0917
+    as_json: bool,  # noqa: FBT001
+    repo: Path | None,
+    issues: Path | None,
+    agent_command: str | None,
+    ci_command: str | None,
+    keep: Path | None,
+    serve: bool,  # noqa: FBT001
+) -> None:
+    """The whole factory on a local GitHub: no account, no token, no Docker."""
+    _need_local()
+    from ao_actions.demo import command
+
+    wish = command.Wish(
+        repo=repo, issues=issues, agent_command=agent_command, ci_command=ci_command, keep=keep
+    )
+    command.run(wish, as_json=as_json, serve=serve)
+
+
+@cli.group()
+def localgithub() -> None:
+    """A small GitHub on this machine, for anybody's client."""
+
+
+@localgithub.command("serve")
+@click.option("--root", type=click.Path(path_type=Path), required=True, help="Its world's folder.")
+@click.option("--port", type=int, default=0, help="Default: a free one, printed.")
+@click.option("--seed", type=click.Path(path_type=Path), help="YAML that fills a new world.")
+@click.option("--socket", type=click.Path(path_type=Path), help="A unix socket too, for gh.")
+def serve_localgithub(root: Path, port: int, seed: Path | None, socket: Path | None) -> None:
+    """Serve the world under --root until Ctrl-C."""
+    _need_local()
+    from ao_actions.localgithub.serve import serve
+
+    try:
+        serve(root, port, seed, socket)
+    except OSError as error:
+        raise PortInUseError(str(error)) from None
+
+
+def _need_local() -> None:
+    try:
+        import graphql  # noqa: F401
+        import starlette  # noqa: F401
+    except ImportError:
+        raise ToolMissingError(
+            "the local GitHub is not installed: pip install 'ao-actions[local]'"
+        ) from None
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(ao-actions completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101 - the choice has only shells that click knows
+    _say(kind(cli, {}, "ao-actions", "_AO_ACTIONS_COMPLETE").source())
+
+
+def _client(repository: str | None) -> Client:
+    """GitHub, from the option and the environment."""
+    from ao_actions import runtime
+    from ao_actions.forge.client import Client
+
+    name = runtime.repository(repository)
+    token = runtime.token()
+    runtime.mask(token)
+    return Client(name, token)
+
+
+def _open(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:
+    """Configuration, GitHub and ledger, from the checkout and the environment."""
+    import tempfile
+
+    from ao_actions import config
+    from ao_actions.git import Git, Remote
+    from ao_actions.ledger import Ledger
+
+    settings = config.load(Path.cwd())
+    client = _client(repository)
+    scratch = tempfile.TemporaryDirectory(prefix="ao-ledger-")
+    click.get_current_context().call_on_close(scratch.cleanup)
+    remote = Remote(client.address.repository(client.repository), push_token or client.token)
+    return settings, client, Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote))
+
+
+def _say(line: str) -> None:
+    from ao_actions.runtime import defuse
+
+    click.echo(defuse(line))
+
+
+def _quiet(_line: str) -> None:
+    """Machines get JSON and nothing else."""
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def main() -> None:
+    """Run the command line; each kind of error has its own exit code (see `errors`)."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except AoError as error:
+        from ao_actions.runtime import annotate
+
+        annotate("error", str(error))
+        sys.exit(error.exit_code)

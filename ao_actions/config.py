@@ -1,0 +1,249 @@
+"""`.github/ao.yml`: one strict schema, every problem named at once.
+
+An unknown key is an error with the nearest known one; a value of the wrong kind names what is
+wanted. docs/config.md has a section for each key of `KEYS` (a test compares them).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ao_actions.core.model import Labels, Policy
+from ao_actions.errors import ConfigError
+
+PATH = ".github/ao.yml"
+PREFIX = "ao:"
+AUTHS = ("token", "pat", "app")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """How one agent is run: its command (for `command`), model and the secret it needs."""
+
+    name: str
+    command: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The maintainer's choices, with defaults for what they left out."""
+
+    agents: tuple[AgentSettings, ...] = (AgentSettings(name="claude-code"),)
+    verify: tuple[str, ...] = ()
+    rules: str = ""
+    protected: tuple[str, ...] = (".github/**", "CODEOWNERS", "docs/CODEOWNERS")
+    max_changed_files: int = 100
+    max_changed_lines: int = 5000
+    turns: int | None = None
+    minutes: int = 45
+    max_parallel: int = 3
+    max_attempts: int = 4
+    usd_per_attempt: float = 5.0
+    usd_per_task: float = 20.0
+    auth: str = "token"
+    schedule: str = "17 * * * *"
+    ci_workflows: tuple[str, ...] = ()
+    runner: str = "ubuntu-latest"
+    label_prefix: str = PREFIX
+    branch_prefix: str = "ao/"
+    labels: Labels = field(default_factory=Labels)
+
+    def policy(self) -> Policy:
+        """The part that decisions are made from."""
+        return Policy(
+            max_parallel=self.max_parallel,
+            max_attempts=self.max_attempts,
+            agents=tuple(agent.name for agent in self.agents),
+            usd_per_attempt=self.usd_per_attempt,
+            usd_per_task=self.usd_per_task,
+            attempt_limit=timedelta(minutes=self.minutes),
+            branch_prefix=self.branch_prefix,
+            labels=self.labels,
+        )
+
+    def agent(self, name: str) -> AgentSettings:
+        """:raises ConfigError: the list of agents does not have it (any more)"""
+        for agent in self.agents:
+            if agent.name == name:
+                return agent
+        raise ConfigError(f"{PATH}: agents: {name!r} is not in the list any more")
+
+
+class Key(NamedTuple):
+    """A key of the file: how its value is checked, in the words of an error, and its meaning."""
+
+    read: Callable[[Any], Any]
+    wanted: str
+    meaning: str
+
+
+def load(root: Path) -> Config:
+    """The configuration in a checkout.
+
+    :raises ConfigError: the file is missing, is not YAML, or has problems (all are named)
+    """
+    path = root / PATH
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{PATH} is not here: run `ao-actions init` in a clone of the repository"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{PATH} cannot be read: {error}") from None
+    return parse(text)
+
+
+def parse(text: str) -> Config:
+    """The configuration from the file's text.
+
+    :raises ConfigError: see `load`
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{PATH} is not YAML: {' '.join(str(error).split())}") from None
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ConfigError(f"{PATH}: the file must be a list of `key: value` lines")
+    problems = [*_unknown(values), *_wrong(values)]
+    if problems:
+        raise ConfigError("\n".join(f"{PATH}: {problem}" for problem in problems))
+    read = {name: KEYS[name].read(value) for name, value in values.items()}
+    prefix = read.get("label_prefix", PREFIX)
+    labels = Labels(
+        ready=f"{prefix}ready",
+        working=f"{prefix}working",
+        review=f"{prefix}review",
+        needs_human=f"{prefix}needs-human",
+        paused=f"{prefix}paused",
+        priority=f"{prefix}priority",
+    )
+    return Config(**read, labels=labels)
+
+
+def _unknown(values: Mapping[Any, Any]) -> Iterator[str]:
+    for name in values:
+        if name not in KEYS:
+            near = difflib.get_close_matches(str(name), KEYS, n=1, cutoff=0.4)
+            hint = f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(KEYS)})"
+            yield f"unknown key {str(name)!r}{hint}"
+
+
+def _wrong(values: Mapping[Any, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        if name in KEYS:
+            try:
+                KEYS[name].read(value)
+            except ValueError as error:
+                detail = f" ({error})" if str(error) else ""
+                yield f"{name}: {KEYS[name].wanted} is wanted, not {value!r}{detail}"
+
+
+# ---- readers: a value as it should be, or ValueError ----------------------------------------
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _money(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value <= 10_000:
+        raise ValueError
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 20_000:
+        raise ValueError
+    return value
+
+
+def _line(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _lines(value: Any) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise ValueError  # noqa: TRY004 - readers speak in ValueError
+    return tuple(_line(item) for item in items)
+
+
+def _prefix(value: Any) -> str:
+    text = _line(value)
+    if not all(c.isalnum() or c in "-_/:." for c in text) or ".." in text or text[0] in "/.-":
+        raise ValueError("letters, digits and - _ / : . only")
+    return text
+
+
+def _branch_prefix(value: Any) -> str:
+    text = _prefix(value)
+    if ":" in text:
+        raise ValueError("a branch name has no colon")
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return read
+
+
+def _agents(value: Any) -> tuple[AgentSettings, ...]:
+    items = value if isinstance(value, list) else [value]
+    agents = tuple(_agent(item) for item in items)
+    if not agents or len({agent.name for agent in agents}) != len(agents):
+        raise ValueError("at least one, none of them twice")
+    return agents
+
+
+def _agent(item: Any) -> AgentSettings:
+    if isinstance(item, str):
+        item = {"name": item}
+    if not isinstance(item, dict) or not set(item) <= {"name", "command", "model"}:
+        raise ValueError("an agent has `name`, and may have `command` and `model`")
+    settings = AgentSettings(**{key: _line(text) for key, text in item.items()})
+    if (settings.name == "command") != (settings.command is not None):
+        raise ValueError("the agent `command`, and only it, needs `command: PROGRAM ARGUMENTS`")
+    return settings
+
+
+KEYS: Mapping[str, Key] = {
+    "agents": Key(_agents, "a list of agents", "which agents work, first choice first"),
+    "verify": Key(_lines, "a list of commands", "commands that must pass before a hand-off"),
+    "rules": Key(_text, "a text", "rules of this repository, put into every brief"),
+    "protected": Key(_lines, "a list of path patterns", "paths that an agent may not change"),
+    "max_changed_files": Key(_whole(1, 3000), "a whole number from 1 to 3000", "size limit"),
+    "max_changed_lines": Key(_whole(1, 100_000), "a whole number from 1 to 100000", "size limit"),
+    "turns": Key(_whole(1, 1000), "a whole number from 1 to 1000", "turns of one attempt"),
+    "minutes": Key(_whole(1, 330), "a whole number from 1 to 330", "minutes of one attempt"),
+    "max_parallel": Key(_whole(1, 100), "a whole number from 1 to 100", "tasks at work at once"),
+    "max_attempts": Key(_whole(1, 50), "a whole number from 1 to 50", "attempts per task"),
+    "usd_per_attempt": Key(_money, "an amount of dollars above 0", "money for one attempt"),
+    "usd_per_task": Key(_money, "an amount of dollars above 0", "money for one task"),
+    "auth": Key(_one_of(*AUTHS), "token, pat or app", "which token pushes and opens PRs"),
+    "schedule": Key(_line, "a cron line", "when a pass looks although nothing happened"),
+    "ci_workflows": Key(_lines, "a list of workflow names", "the workflows that test a PR"),
+    "runner": Key(_line, "a runner label", "where the agent job runs"),
+    "label_prefix": Key(_prefix, "a prefix", "what our labels begin with"),
+    "branch_prefix": Key(_branch_prefix, "a prefix", "what task branches begin with"),
+}

@@ -1,0 +1,207 @@
+"""Everything a pass may do, as data. Each action says why (`because`).
+
+*Transitions* change the ledger: pure functions of it (`transitions.apply`), written in one
+commit and one push per pass. *Effects* change GitHub: idempotent, performed by `forge.act`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from ao_actions.core.model import Outcome, Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Give the task to one new run. `epoch` is the number that the ledger's counter gives it.
+
+    `round` is 1 more than the last for a task that a human set going again.
+    """
+
+    line: ClassVar[str] = "task {0.issue}: claimed, epoch {0.epoch}, {0.reason}"
+    issue: int
+    epoch: int
+    reason: Phase
+    agent: str
+    branch: str
+    head: str
+    base: str
+    owner: str
+    round: int
+    items: tuple[str, ...]
+    at: datetime
+    expires_at: datetime
+    usd: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """End a claim that nobody will end: its run is gone."""
+
+    line: ClassVar[str] = "task {0.issue}: released, epoch {0.epoch}, {0.outcome}"
+    issue: int
+    epoch: int
+    outcome: Outcome
+    at: datetime
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRerun:
+    """Note, before it is asked for, that the publish job is run once more (design 3)."""
+
+    line: ClassVar[str] = "task {0.issue}: publish is run again, epoch {0.epoch}"
+    issue: int
+    epoch: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate:
+    """Stop the task until a human acts; a claim it may have is ended."""
+
+    line: ClassVar[str] = "task {0.issue}: handed to a human"
+    issue: int
+    at: datetime
+    ask: str
+    url: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """Move the task's record to the finished ones."""
+
+    line: ClassVar[str] = "task {0.issue}: {0.phase}"
+    issue: int
+    phase: Phase
+    at: datetime
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Write down what was observed, because the ledger is being written anyway."""
+
+    line: ClassVar[str] = "task {0.issue}: noted what was seen"
+    issue: int
+    because: str
+    run_id: int | None = None
+    pull: int | None = None
+    status_comment: str | None = None
+    settled: tuple[str, ...] = ()
+
+
+Transition = Claim | Release | CountRerun | Escalate | Finish | Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """Start `ao-work.yml` for a claim."""
+
+    line: ClassVar[str] = "task {0.issue}: start a run for epoch {0.epoch}, {0.reason}"
+    issue: int
+    epoch: int
+    reason: Phase
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """Run the failed jobs of a run once more."""
+
+    line: ClassVar[str] = "task {0.issue}: re-run the failed jobs of run {0.run_id}"
+    issue: int
+    run_id: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    line: ClassVar[str] = "task {0.issue}: cancel run {0.run_id}"
+    issue: int
+    run_id: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPull:
+    """Open the pull request of a published branch; title and body are in its commit `head`."""
+
+    line: ClassVar[str] = "task {0.issue}: open a pull request from {0.branch}"
+    issue: int
+    branch: str
+    base: str
+    head: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Post a reply that is owed to a review thread."""
+
+    line: ClassVar[str] = "task {0.issue}: answer a review thread of #{0.pull}"
+    issue: int
+    pull: int
+    thread: str
+    item: str
+    body: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Add and remove labels of an issue (its other labels are left alone)."""
+
+    line: ClassVar[str] = "task {0.issue}: labels {0.changes}"
+    issue: int
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+    because: str
+
+    @property
+    def changes(self) -> str:
+        return " ".join([f"+{name}" for name in self.add] + [f"-{name}" for name in self.remove])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assign:
+    """Make `login` an assignee of an issue or pull request (`number`)."""
+
+    line: ClassVar[str] = "task {0.issue}: assign @{0.login} to #{0.number}"
+    issue: int
+    number: int
+    login: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReview:
+    line: ClassVar[str] = "task {0.issue}: ask @{0.login} to review #{0.pull}"
+    issue: int
+    pull: int
+    login: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Write the task's one status comment (`comment`: its node id where it exists)."""
+
+    line: ClassVar[str] = "task {0.issue}: write the status comment"
+    issue: int
+    comment: str | None
+    body: str
+    because: str
+
+
+Effect = Dispatch | Rerun | Cancel | OpenPull | Answer | Label | Assign | RequestReview | Report
+Action = Transition | Effect
+
+
+def describe(action: Action) -> str:
+    """One line of what the action does, without its reason: for logs, plans and commits."""
+    return action.line.format(action)

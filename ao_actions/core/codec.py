@@ -1,0 +1,114 @@
+"""Records to JSON values and back, strictly: an unknown key or a wrong type is an error.
+
+Keys stand for the dataclass fields; times are ISO 8601 in UTC, tuples are lists. A missing key
+takes the field's default, so a record written by an older version still reads.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+class DecodeError(ValueError):
+    """The JSON does not fit the record. The message starts with the key's path."""
+
+
+def encode(value: Any) -> Any:
+    """A record (or any value in one) as JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(kind: type[T], value: Any) -> T:
+    """A record of `kind` from JSON values.
+
+    :raises DecodeError: a key is unknown, missing or of the wrong type
+    """
+    return _decode(kind, value, kind.__name__)  # type: ignore[no-any-return]
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        return _decode(next(a for a in get_args(kind) if a is not type(None)), value, where)
+    if origin is tuple:
+        return tuple(_items(get_args(kind)[0], value, where))
+    if origin is not None:
+        return _mapping(get_args(kind)[1], value, where)
+    if is_dataclass(kind):
+        return _record(kind, value, where)
+    return _scalar(kind, value, where)
+
+
+def _items(kind: Any, value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DecodeError(f"{where}: a list is wanted")
+    return [_decode(kind, item, f"{where}[{index}]") for index, item in enumerate(value)]
+
+
+def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DecodeError(f"{where}: an object is wanted")
+    return {key: _decode(kind, item, f"{where}.{key}") for key, item in value.items()}
+
+
+def _record(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise DecodeError(f"{where}: an object is wanted")
+    hints = get_type_hints(kind)
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
+        raise DecodeError(f"{where}.{unknown[0]}: unknown key")
+    given = {
+        name: _decode(hint, value[name], f"{where}.{name}")
+        for name, hint in hints.items()
+        if name in value
+    }
+    for field in fields(kind):
+        required = field.default is MISSING and field.default_factory is MISSING
+        if required and field.name not in given:
+            raise DecodeError(f"{where}.{field.name}: missing")
+    return kind(**given)
+
+
+def _scalar(kind: Any, value: Any, where: str) -> Any:
+    if kind is datetime:
+        return _time(value, where)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
+            return kind(value)
+        except ValueError:
+            raise DecodeError(f"{where}: {value!r} is none of its values") from None
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise DecodeError(f"{where}: {kind.__name__} is wanted, not {type(value).__name__}")
+    return value
+
+
+def _time(value: Any, where: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise DecodeError(f"{where}: a time is wanted") from None
+    if time.tzinfo is None:
+        raise DecodeError(f"{where}: the time has no zone")
+    return time

@@ -1,0 +1,286 @@
+"""The decision: one pure function from what is seen to what is to be done.
+
+`decide` plans ledger transitions, applies them to its own copy of the book, and plans the
+effects for the book as it will be once they are pushed; so a plan is complete and its dry
+run prints exactly what the real run does. The same snapshot gives the same plan, whatever
+event woke the pass (design 2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ao_actions.core import actions, budget, feedback, projection, selection, transitions
+from ao_actions.core.model import (
+    Outcome,
+    Phase,
+    Policy,
+    Run,
+    Snapshot,
+    Task,
+    TaskRecord,
+)
+from ao_actions.core.phase import Verdict, restarted
+from ao_actions.core.tasks import next_agent, tasks, verdicts
+
+MAX_RERUNS = 2
+
+# ---- the plan ------------------------------------------------------------------------------
+
+
+def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
+    """The plan, in the order in which it is to be performed.
+
+    First the last words on tasks that end (a crash later must not lose them), then the
+    ledger transitions (one push), then the effects that follow from them.
+    """
+    farewells: list[actions.Effect] = []
+    planned: list[actions.Transition] = []
+    after = snapshot
+    for task, verdict in verdicts(snapshot, policy):
+        farewells += _farewell(task, verdict, snapshot, policy)
+        for transition in _settle(task, verdict):
+            planned.append(transition)
+            after = _apply(after, transition, policy)
+    for claim in _claims(after, policy):
+        planned.append(claim)
+        after = _apply(after, claim, policy)
+    if planned:
+        for note in _notes(after, policy):
+            planned.append(note)
+            after = _apply(after, note, policy)
+    return (*farewells, *planned, *_effects(snapshot, after, policy))
+
+
+def _apply(snapshot: Snapshot, transition: actions.Transition, policy: Policy) -> Snapshot:
+    return replace(snapshot, book=transitions.apply(snapshot.book, transition, policy))
+
+
+def _farewell(
+    task: Task, verdict: Verdict, snapshot: Snapshot, policy: Policy
+) -> Iterator[actions.Effect]:
+    if verdict.phase not in (Phase.DONE, Phase.WITHDRAWN) or task.record is None:
+        return
+    if task.record.claim is not None and task.run and task.run.status != "completed":
+        yield actions.Cancel(issue=task.issue.number, run_id=task.run.id, because=verdict.because)
+    yield from projection.project(task, verdict, snapshot, policy)
+
+
+def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
+    """Transitions that follow from the task's phase alone."""
+    record = task.record
+    if record is None:
+        return
+    number = record.issue
+    if verdict.phase in (Phase.DONE, Phase.WITHDRAWN):
+        yield actions.Finish(
+            issue=number, phase=verdict.phase, at=task.now, because=verdict.because
+        )
+    elif verdict.phase is Phase.LOST:
+        yield _salvage_or_release(task, record, verdict)
+    elif verdict.phase is Phase.NEEDS_HUMAN and record.claim is not None and task.run:
+        yield actions.Escalate(
+            issue=number,
+            at=task.now,
+            ask="Look at the run: cancel it or give it a runner.",
+            url=task.run.url,
+            because=verdict.because,
+        )
+
+
+def _salvage_or_release(
+    task: Task, record: TaskRecord, verdict: Verdict
+) -> actions.CountRerun | actions.Escalate | actions.Release:
+    """The agent's work is salvaged, not paid twice: publish is re-run, at most twice."""
+    claim, run = record.claim, task.run
+    assert claim is not None  # noqa: S101 - a lost task has a claim
+    if run is not None and run.handoff:
+        if claim.reruns < MAX_RERUNS:
+            return actions.CountRerun(
+                issue=record.issue,
+                epoch=record.epoch,
+                because=f"run {run.id} packed a hand-off that was not published",
+            )
+        return actions.Escalate(
+            issue=record.issue,
+            at=task.now,
+            ask="The agent's work is in the run's artifact.",
+            url=run.url,
+            because=f"the hand-off of run {run.id} could not be published",
+        )
+    return actions.Release(
+        issue=record.issue,
+        epoch=record.epoch,
+        outcome=Outcome.LOST,
+        at=task.now,
+        because=verdict.because,
+    )
+
+
+def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
+    """Claims for the free slots, best task first."""
+    queue = sorted(
+        (pair for pair in verdicts(snapshot, policy) if pair[1].phase in selection.CLAIMABLE),
+        key=lambda pair: selection.order(pair[0], pair[1].phase, policy),
+    )
+    agent = next_agent(snapshot, policy)
+    for task, verdict in queue:
+        if agent is None or snapshot.book.live_claims() >= policy.max_parallel:
+            return
+        if selection.hold(task, verdict, snapshot) is None:
+            claim = _claim(task, verdict, agent, snapshot, policy)
+            yield claim
+            snapshot = _apply(snapshot, claim, policy)
+
+
+def _claim(
+    task: Task, verdict: Verdict, agent: str, snapshot: Snapshot, policy: Policy
+) -> actions.Claim:
+    number = task.issue.number
+    old = task.record or snapshot.book.finished.get(number)
+    again = restarted(old, replace(task, record=old))
+    round_, fresh = selection.next_round(replace(task, record=old), restarted=again)
+    facts = task.issue.facts
+    branch = (
+        transitions.branch_name(policy.branch_prefix, number, round_)
+        if fresh or old is None
+        else old.branch
+    )
+    return actions.Claim(
+        issue=number,
+        epoch=snapshot.book.fleet.epoch + 1,
+        reason=verdict.phase,
+        agent=agent,
+        branch=branch,
+        head="" if fresh else (task.branch_head or ""),
+        base=task.pull.base if task.pull else snapshot.default_branch,
+        owner=facts.labelled_by if facts else (old.owner if old else ""),
+        round=round_,
+        items=feedback.items_for(task, verdict.phase),
+        at=snapshot.now,
+        expires_at=snapshot.now + policy.attempt_limit * 2,
+        usd=budget.attempt_usd(policy),
+        because=verdict.because,
+    )
+
+
+def _notes(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Note]:
+    for task in tasks(snapshot, policy):
+        record = task.record
+        if record is None:
+            continue
+        run_id = task.run.id if task.run and record.claim else None
+        pull = task.pull.number if task.pull else None
+        comment = snapshot.status_comments.get(record.issue)
+        note = actions.Note(
+            issue=record.issue,
+            run_id=run_id if record.claim and record.claim.run_id != run_id else None,
+            pull=pull if pull != record.pull else None,
+            status_comment=comment.id if comment and comment.id != record.status_comment else None,
+            settled=_answered(task, record),
+            because="the ledger is being written anyway",
+        )
+        if note.run_id or note.pull or note.status_comment or note.settled:
+            yield note
+
+
+def _answered(task: Task, record: TaskRecord) -> tuple[str, ...]:
+    """Items of the replies owed that stand on their threads already."""
+    threads = {thread.id: thread for thread in (task.pull.threads if task.pull else None) or ()}
+    return tuple(
+        reply.item
+        for reply in record.owed
+        if reply.thread in threads
+        and any(
+            feedback.is_ours(comment, frozenset({reply.item}))
+            for comment in threads[reply.thread].comments
+        )
+    )
+
+
+# ---- effects -------------------------------------------------------------------------------
+
+
+def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[actions.Effect]:
+    runs = {task.issue.number: task.run for task in tasks(before, policy)}
+    for task, verdict in verdicts(after, policy):
+        record = task.record
+        if record is None:
+            continue
+        old = before.book.tasks.get(record.issue)
+        yield from _run_effects(task, record, old, runs[record.issue], policy)
+        if record.attempts:
+            yield from _pull_effects(task, record, verdict, after.default_branch, policy)
+        yield from projection.project(task, verdict, after, policy)
+
+
+def _run_effects(
+    task: Task, record: TaskRecord, old: TaskRecord | None, run: Run | None, policy: Policy
+) -> Iterator[actions.Effect]:
+    """What the claim's run needs: a start, one more try at publishing, an end."""
+    claim = record.claim
+    if claim is None:
+        if record.stop is not None and run is not None and run.status != "completed":
+            # it waited too long for a runner: it must not wake up later
+            yield actions.Cancel(issue=record.issue, run_id=run.id, because=record.stop.reason)
+    elif old and old.claim and run and claim.reruns > old.claim.reruns:
+        yield actions.Rerun(
+            issue=record.issue,
+            run_id=run.id,
+            because=f"publish once more ({claim.reruns} of {MAX_RERUNS})",
+        )
+    elif _undispatched(task, record, old, policy):
+        yield actions.Dispatch(
+            issue=record.issue,
+            epoch=record.epoch,
+            reason=claim.reason,
+            because="claimed" if _fresh(record, old) else "its run has not appeared",
+        )
+
+
+def _fresh(record: TaskRecord, old: TaskRecord | None) -> bool:
+    return old is None or old.claim is None or old.epoch != record.epoch
+
+
+def _undispatched(task: Task, record: TaskRecord, old: TaskRecord | None, policy: Policy) -> bool:
+    """Claimed just now, or long enough ago for a lost dispatch to be certain enough.
+
+    A second dispatch does no harm: of two runs with one name only the lower id works.
+    """
+    claim = record.claim
+    if claim is None or task.run is not None:
+        return False
+    if _fresh(record, old):
+        return True
+    return task.runs_known and task.now - claim.claimed_at > policy.start_grace
+
+
+def _pull_effects(
+    task: Task, record: TaskRecord, verdict: Verdict, default_branch: str, policy: Policy
+) -> Iterator[actions.OpenPull | actions.Answer]:
+    """What the publish job does early and, should it die, a later pass completes."""
+    if task.now - record.attempts[-1].ended_at < policy.publish_grace:
+        return
+    if verdict.phase is Phase.PUBLISHED:
+        yield actions.OpenPull(
+            issue=record.issue,
+            branch=record.branch,
+            base=default_branch,
+            head=record.published[0],
+            because=verdict.because,
+        )
+    if task.pull is None or task.pull.threads is None:
+        return
+    known = {thread.id for thread in task.pull.threads}
+    answered = _answered(task, record)
+    for reply in record.owed:
+        if reply.thread in known and reply.item not in answered:
+            yield actions.Answer(
+                issue=record.issue,
+                pull=task.pull.number,
+                thread=reply.thread,
+                item=reply.item,
+                body=reply.body,
+                because="the reply is owed since its commit was pushed",
+            )

@@ -1,0 +1,101 @@
+"""What has to be looked up before a decision, and nothing more.
+
+The sweep is one cheap query; details (who put the label on, what a thread says) are asked for
+only where a decision needs them (design 13). `unknowns` names them, `forge.observe` learns
+them, until nothing is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ao_actions.core import selection
+from ao_actions.core.model import Phase, Policy, Snapshot, Task
+from ao_actions.core.phase import Verdict
+from ao_actions.core.tasks import verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknowns:
+    """What must be looked up before a decision: issue facts, threads, logins, artifacts.
+
+    With an issue's facts goes its finished record, if it has one (`Book.finished`).
+    """
+
+    issues: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()  # issue numbers of tasks whose pull has open threads
+    logins: tuple[str, ...] = ()
+    handoffs: tuple[int, ...] = ()  # run ids
+
+    def __bool__(self) -> bool:
+        return any((self.issues, self.threads, self.logins, self.handoffs))
+
+
+def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
+    """What to look up next; empty when `decide` has all it needs."""
+    judged = verdicts(snapshot, policy)
+    live = [(task, verdict) for task, verdict in judged if task.record is not None]
+    issues = _candidates(judged, snapshot, policy)
+    return Unknowns(
+        issues=issues,
+        threads=tuple(
+            task.issue.number
+            for task, _ in live
+            if task.pull and task.pull.threads is None and _reads_threads(task)
+        ),
+        logins=tuple(sorted(_unknown_logins(live, snapshot))),
+        handoffs=tuple(
+            task.run.id
+            for task, verdict in live
+            if verdict.phase is Phase.LOST and task.run and task.run.handoff is None
+        ),
+    )
+
+
+def _reads_threads(task: Task) -> bool:
+    return bool(task.pull and (task.pull.open_threads or (task.record and task.record.owed)))
+
+
+def _unknown_logins(live: list[tuple[Task, Verdict]], snapshot: Snapshot) -> Iterator[str]:
+    found: set[str] = set()
+    for task, _ in live:
+        pull = task.pull
+        if pull is None or pull.state != "OPEN":
+            continue
+        found |= {review.author for review in pull.reviews if review.state != "APPROVED"}
+        for thread in pull.threads or ():
+            if thread.comments and not thread.resolved and not thread.comments[-1].ours:
+                found.add(thread.comments[-1].author)
+    yield from found - set(snapshot.trusted)
+
+
+def _candidates(
+    judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot, policy: Policy
+) -> tuple[int, ...]:
+    """The queued issues whose facts decide the free slots: no more than are needed."""
+    free = policy.max_parallel - _claims_after(judged, snapshot)
+    queue = sorted(
+        (pair for pair in judged if pair[1].phase in selection.CLAIMABLE),
+        key=lambda pair: selection.order(pair[0], pair[1].phase, policy),
+    )
+    wanted: list[int] = []
+    for task, verdict in queue:
+        if free <= 0:
+            break
+        if selection.needs_facts(task, verdict):
+            wanted.append(task.issue.number)
+            free -= 1
+        elif selection.hold(task, verdict, snapshot) is None:
+            free -= 1
+    return tuple(wanted)
+
+
+def _claims_after(judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot) -> int:
+    """Live claims once the lost and the ended ones are released."""
+    over = (Phase.LOST, Phase.DONE, Phase.WITHDRAWN)
+    ending = sum(
+        verdict.phase in over and task.record is not None and task.record.claim is not None
+        for task, verdict in judged
+    )
+    return snapshot.book.live_claims() - ending

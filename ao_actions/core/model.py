@@ -1,0 +1,364 @@
+"""The nouns: what the ledger remembers and what GitHub shows.
+
+Two families. *Records* are what only we know; they live in the ledger (design 3).
+*Observations* are read from GitHub on each pass and never stored (design 2.3).
+`None` in an observation's optional field means "not looked up yet".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+SCHEMA = 1
+
+
+class Phase(StrEnum):
+    """Where a task stands. The order of the rules is in `phase.RULES`."""
+
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+    WORKING = "working"
+    LOST = "lost"
+    PAUSED = "paused"
+    NEEDS_HUMAN = "needs_human"
+    PUBLISHED = "published"
+    CONFLICTED = "conflicted"
+    CI_FAILED = "ci_failed"
+    CI_BLOCKED = "ci_blocked"
+    CI_PENDING = "ci_pending"
+    CHANGES_REQUESTED = "changes_requested"
+    READY = "ready"
+    IN_REVIEW = "in_review"
+    QUEUED = "queued"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended (design 6)."""
+
+    CHANGES = "changes"
+    NO_CHANGE = "no_change"
+    LIMITED = "limited"
+    OUT_OF_BUDGET = "out_of_budget"
+    TIMEOUT = "timeout"
+    AGENT_ERROR = "agent_error"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+    LOST = "lost"
+
+
+# ---- records: the ledger's side ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What work costs: US dollars at list price, tokens, seconds of agent time."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    seconds: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            usd=round(self.usd + other.usd, 6),
+            tokens=self.tokens + other.tokens,
+            seconds=self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One run's right to work on a task, until it publishes, is released or expires.
+
+    `head` is the branch's commit at the claim ("" when the branch must not exist yet): the
+    lease under which the branch may be moved. `items` are the feedback keys it will answer.
+    """
+
+    run_id: int | None = None
+    reason: Phase
+    agent: str
+    claimed_at: datetime
+    expires_at: datetime
+    head: str = ""
+    base: str
+    items: tuple[str, ...] = ()
+    reserved: Spent = field(default_factory=Spent)
+    reruns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A claim that has ended. `head` is the commit it published."""
+
+    epoch: int
+    round: int
+    reason: Phase
+    agent: str
+    outcome: Outcome
+    detail: str = ""
+    head: str | None = None
+    run_id: int | None = None
+    started_at: datetime
+    ended_at: datetime
+    spent: Spent = field(default_factory=Spent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer owed to a review thread. `item` is the feedback key it answers."""
+
+    thread: str
+    item: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Work stands still until a human acts: why, and what they can do."""
+
+    reason: str
+    ask: str
+    at: datetime
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """What the ledger knows of one issue's task. `epoch` is that of its last claim."""
+
+    schema: int = SCHEMA
+    issue: int
+    epoch: int = 0
+    claim: Claim | None = None
+    branch: str
+    pull: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+    handled: tuple[str, ...] = ()
+    spent: Spent = field(default_factory=Spent)
+    owner: str
+    round: int = 1
+    published: tuple[str, ...] = ()
+    owed: tuple[Reply, ...] = ()
+    stop: Stop | None = None
+    not_before: datetime | None = None
+    status_comment: str | None = None
+    created_at: datetime
+    finished: Phase | None = None
+    finished_at: datetime | None = None
+
+    def this_round(self) -> tuple[Attempt, ...]:
+        """The attempts since a human last set the task going."""
+        return tuple(a for a in self.attempts if a.round == self.round)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What spans tasks: the epoch counter, and agents paused until a time."""
+
+    schema: int = SCHEMA
+    epoch: int = 0
+    paused: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """The whole hot ledger. `finished` holds the old records that a pass looked up."""
+
+    fleet: Fleet = field(default_factory=Fleet)
+    tasks: Mapping[int, TaskRecord] = field(default_factory=dict)
+    finished: Mapping[int, TaskRecord] = field(default_factory=dict)
+
+    def put(self, record: TaskRecord) -> Book:
+        return replace(self, tasks={**self.tasks, record.issue: record})
+
+    def live_claims(self) -> int:
+        return sum(record.claim is not None for record in self.tasks.values())
+
+
+# ---- observations: GitHub's side -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueFacts:
+    """What is looked up only for issues that may be claimed now.
+
+    `merged_at` is the time of the last merge of a pull request that closes the issue,
+    `opened_at` the time it was opened or last reopened.
+    """
+
+    labelled_by: str
+    labelled_at: datetime
+    trusted: bool
+    open_pulls: tuple[int, ...] = ()
+    merged_at: datetime | None = None
+    opened_at: datetime
+    blocked_by: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    number: int
+    title: str
+    url: str
+    is_open: bool
+    labels: frozenset[str] = frozenset()
+    assignees: frozenset[str] = frozenset()
+    created_at: datetime
+    labelled_at: datetime | None = None
+    facts: IssueFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check run or commit status on the head. `result` None: not finished."""
+
+    name: str
+    result: str | None
+    url: str = ""
+    required: bool = False
+    run_id: int | None = None
+    job_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewComment:
+    """One comment of a thread. `ours`: written under the viewer's own name."""
+
+    id: int
+    author: str
+    body: str
+    created_at: datetime
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    id: str
+    path: str
+    line: int | None
+    resolved: bool
+    comments: tuple[ReviewComment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    id: int
+    author: str
+    state: str
+    body: str
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """A pull request. `threads` is None until they were looked up (see `open_threads`)."""
+
+    number: int
+    url: str
+    state: str  # OPEN | CLOSED | MERGED
+    author: str
+    draft: bool = False
+    head: str
+    head_parents: tuple[str, ...] = ()
+    head_at: datetime
+    base: str
+    mergeable: str = "MERGEABLE"  # MERGEABLE | CONFLICTING | UNKNOWN
+    review_decision: str | None = None
+    checks: tuple[Check, ...] = ()
+    suites_waiting: int = 0  # check suites that wait for a human's approval
+    suites_open: int = 0  # check suites that have not finished
+    reviews: tuple[Review, ...] = ()
+    requested: frozenset[str] = frozenset()
+    assignees: frozenset[str] = frozenset()
+    open_threads: int = 0
+    threads: tuple[Thread, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run of `ao-work.yml`. `handoff` is None until its artifacts were listed."""
+
+    id: int
+    title: str
+    status: str
+    conclusion: str | None
+    url: str
+    created_at: datetime
+    handoff: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusComment:
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that one pass decides from.
+
+    `branches` maps the live tasks' branch names to their commits (absent: no such branch),
+    `trusted` the logins that were looked up to whether they may write.
+    """
+
+    now: datetime
+    default_branch: str
+    book: Book
+    issues: Mapping[int, Issue]
+    pulls: Mapping[int, Pull] = field(default_factory=dict)  # by issue number
+    branches: Mapping[str, str] = field(default_factory=dict)
+    runs: tuple[Run, ...] | None = None
+    status_comments: Mapping[int, StatusComment] = field(default_factory=dict)
+    trusted: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One issue with all that is known of it: what the phase table looks at."""
+
+    now: datetime
+    issue: Issue
+    record: TaskRecord | None = None
+    pull: Pull | None = None
+    branch_head: str | None = None
+    run: Run | None = None
+    runs_known: bool = False
+    trusted: Mapping[str, bool] = field(default_factory=dict)
+    agents_paused_until: datetime | None = None  # all of the list are paused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The names of our labels, all from one prefix."""
+
+    ready: str = "ao:ready"
+    working: str = "ao:working"
+    review: str = "ao:review"
+    needs_human: str = "ao:needs-human"
+    paused: str = "ao:paused"
+    priority: str = "ao:priority"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the maintainer chose, as the core needs it (see `config`)."""
+
+    max_parallel: int = 3
+    max_attempts: int = 4
+    agents: tuple[str, ...] = ("claude-code",)
+    usd_per_attempt: float = 5.0
+    usd_per_task: float = 20.0
+    attempt_limit: timedelta = timedelta(minutes=45)
+    branch_prefix: str = "ao/"
+    labels: Labels = field(default_factory=Labels)
+    # how long a run may take to appear after its dispatch before it is dispatched again
+    start_grace: timedelta = timedelta(minutes=5)
+    # the head start of a publish job before a pass completes what it may have left undone
+    publish_grace: timedelta = timedelta(minutes=2)
+    # how long a run may wait for a runner before a human is asked
+    queue_limit: timedelta = timedelta(hours=6)
+    ci_deadline: timedelta = timedelta(hours=6)
+    no_ci_after: timedelta = timedelta(minutes=10)

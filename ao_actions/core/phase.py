@@ -1,0 +1,298 @@
+"""The ordered table of phases: first match wins, and the order is the specification.
+
+Rule 1: what state a task is in is decided here and nowhere else.
+Rule 2: a rule reads the task and the policy, never the clock (`task.now` is an observation).
+The table in docs/phases.md is printed from `RULES` (`python -m ao_actions.insight.phases`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ao_actions.core import budget, feedback
+from ao_actions.core.model import Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
+
+
+class Rule(NamedTuple):
+    """`test` answers None (no match) or the particulars that `because` has room for."""
+
+    phase: Phase
+    because: str
+    test: Callable[[Task, Policy], str | None]
+
+
+class Verdict(NamedTuple):
+    phase: Phase
+    because: str
+
+
+def phase_of(task: Task, policy: Policy) -> Verdict:
+    """The task's phase and the sentence why."""
+    for rule in RULES:
+        particulars = rule.test(task, policy)
+        if particulars is not None:
+            return Verdict(rule.phase, rule.because.format(particulars))
+    raise AssertionError("the last rule matches every task")  # pragma: no cover
+
+
+# ---- the tests, in the table's order -------------------------------------------------------
+
+
+def _merged(task: Task, _policy: Policy) -> str | None:
+    return f"#{task.pull.number}" if task.pull and task.pull.state == "MERGED" else None
+
+
+def _unlabelled(task: Task, policy: Policy) -> str | None:
+    return policy.labels.ready if policy.labels.ready not in task.issue.labels else None
+
+
+def _issue_closed(task: Task, _policy: Policy) -> str | None:
+    return None if task.issue.is_open else ""
+
+
+def _pull_closed(task: Task, _policy: Policy) -> str | None:
+    return f"#{task.pull.number}" if task.pull and task.pull.state == "CLOSED" else None
+
+
+def _taken_over(task: Task, _policy: Policy) -> str | None:
+    if task.record is None:
+        return None
+    others = sorted(task.issue.assignees - {task.record.owner})
+    return others[0] if others else None
+
+
+def _alive(task: Task, policy: Policy) -> str | None:
+    """A run works on it, or was dispatched so lately that GitHub need not list it yet."""
+    claim = task.record.claim if task.record else None
+    if claim is None or _waits_too_long(task, policy) is not None:
+        return None
+    if task.run is not None:
+        return f"{task.run.id} is {task.run.status}" if task.run.status != "completed" else None
+    if not task.runs_known or task.now < claim.expires_at:
+        return "is on its way"
+    return None
+
+
+def _waits_too_long(task: Task, policy: Policy) -> str | None:
+    run = task.run
+    if task.record is None or task.record.claim is None or run is None:
+        return None
+    idle = run.status in ("queued", "waiting", "pending", "requested")
+    if idle and task.now - run.created_at > policy.queue_limit:
+        return f"{run.id} has been {run.status} since {run.created_at:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _dead(task: Task, policy: Policy) -> str | None:
+    """The claim's run is over, or never appeared: only after a look-up that was answered."""
+    record = task.record
+    if record is None or record.claim is None or _waits_too_long(task, policy) is not None:
+        return None
+    if task.run is not None:
+        return f"run {task.run.id} ended ({task.run.conclusion}) without publishing"
+    return "its run never appeared"
+
+
+def _agent_paused(task: Task, _policy: Policy) -> str | None:
+    until = task.agents_paused_until
+    if task.record is not None and task.record.not_before is not None:
+        until = max(until or task.record.not_before, task.record.not_before)
+    if until is None or until <= task.now or not _could_use_an_agent(task):
+        return None
+    return f"{until:%Y-%m-%d %H:%M} UTC"
+
+
+def _draft(task: Task, _policy: Policy) -> str | None:
+    return f"#{task.pull.number}" if task.pull and task.pull.draft else None
+
+
+def _human_commit(task: Task, _policy: Policy) -> str | None:
+    """A commit that is not ours heads the branch, and no review since asks us to go on.
+
+    Bringing the base up to date (a merge on top of our commit) is not taking over (design 2.4).
+    """
+    pull, record = task.pull, task.record
+    if pull is None or record is None or pull.head in record.published:
+        return None
+    if len(pull.head_parents) > 1 and set(pull.head_parents) & set(record.published):
+        return None
+    return None if feedback.review_items(task) else pull.head[:7]
+
+
+def _stopped(task: Task, _policy: Policy) -> str | None:
+    stop = task.record.stop if task.record else None
+    return stop.reason if stop and not restarted(task.record, task) else None
+
+
+def _branch_gone(task: Task, _policy: Policy) -> str | None:
+    record = task.record
+    if record is None or not record.published or task.pull is not None:
+        return None
+    if task.branch_head is None:
+        return f"{record.branch} was deleted"
+    if task.branch_head not in record.published:
+        return f"{record.branch} was moved to {task.branch_head[:7]}"
+    return None
+
+
+def _unanswerable(task: Task, _policy: Policy) -> str | None:
+    return None if restarted(task.record, task) else feedback.unanswerable(task)
+
+
+def _fruitless(task: Task, _policy: Policy) -> str | None:
+    """An attempt looked at the issue and found nothing to change: asking again costs money."""
+    record = task.record
+    if record is None or record.published or not record.this_round():
+        return None
+    if restarted(record, task):
+        return None
+    last = record.this_round()[-1]
+    return last.detail if last.outcome is Outcome.NO_CHANGE else None
+
+
+def _exhausted(task: Task, policy: Policy) -> str | None:
+    if restarted(task.record, task) or not _wants_work(task):
+        return None
+    return budget.exhausted(task.record, policy)
+
+
+def _published(task: Task, _policy: Policy) -> str | None:
+    record = task.record
+    if record is None or task.pull is not None or not record.published:
+        return None
+    return record.branch
+
+
+def _conflicted(task: Task, _policy: Policy) -> str | None:
+    pull = task.pull
+    return pull.base if pull and pull.mergeable == "CONFLICTING" else None
+
+
+def _ci_failed(task: Task, _policy: Policy) -> str | None:
+    names = [check.name for check in feedback.failing(task.pull)] if task.pull else []
+    return ", ".join(names) or None
+
+
+def _ci_blocked(task: Task, _policy: Policy) -> str | None:
+    pull = task.pull
+    return pull.url if pull and pull.suites_waiting else None
+
+
+def _ci_late(task: Task, policy: Policy) -> str | None:
+    pull = task.pull
+    if pull is None or _ci_pending(task, policy) is None:
+        return None
+    late = task.now - pull.head_at > policy.ci_deadline
+    return _ci_pending(task, policy) if late else None
+
+
+def _ci_pending(task: Task, policy: Policy) -> str | None:
+    pull = task.pull
+    if pull is None:
+        return None
+    waiting = feedback.pending(pull)
+    if waiting:
+        return ", ".join(check.name for check in waiting)
+    if pull.suites_open:
+        return "check suites"
+    if not pull.checks and task.now - pull.head_at < policy.no_ci_after:
+        return "the first check"
+    return None
+
+
+def _changes_requested(task: Task, _policy: Policy) -> str | None:
+    items = feedback.review_items(task)
+    return f"{len(items)}" if items else None
+
+
+def _unknown_merge(task: Task, _policy: Policy) -> str | None:
+    return "" if task.pull and task.pull.mergeable == "UNKNOWN" else None
+
+
+def _ready(task: Task, _policy: Policy) -> str | None:
+    pull = task.pull
+    if pull is None or pull.open_threads:
+        return None
+    if pull.review_decision not in (None, "APPROVED"):
+        return None
+    return "the checks pass" if pull.checks else "the repository has no CI"
+
+
+def _has_pull(task: Task, _policy: Policy) -> str | None:
+    return f"#{task.pull.number}" if task.pull else None
+
+
+def _always(_task: Task, _policy: Policy) -> str | None:
+    return ""
+
+
+# ---- what several rules ask ----------------------------------------------------------------
+
+
+def restarted(record: TaskRecord | None, task: Task) -> bool:
+    """A human put the label on again after the task had stopped or its last attempt ended."""
+    if record is None or not record.attempts or task.issue.labelled_at is None:
+        return False
+    since = record.stop.at if record.stop else record.attempts[-1].ended_at
+    return task.issue.labelled_at > since
+
+
+def _wants_work(task: Task) -> bool:
+    """An agent would be sent if its budget allowed it."""
+    pull: Pull | None = task.pull
+    if pull is None:
+        return task.record is None or not task.record.published
+    return bool(
+        feedback.failing(pull) or pull.mergeable == "CONFLICTING" or feedback.review_items(task)
+    )
+
+
+def _could_use_an_agent(task: Task) -> bool:
+    claim = task.record.claim if task.record else None
+    return claim is None and _wants_work(task)
+
+
+def run_of(runs: tuple[Run, ...], record: TaskRecord) -> Run | None:
+    """The claim's run, found by name; of two with one name the lower id works (design 3)."""
+    if record.claim is None:
+        return None
+    title = run_title(record.issue, record.epoch, record.claim.reason)
+    named = [run for run in runs if run.title == title]
+    return min(named, key=lambda run: run.id, default=None)
+
+
+def run_title(issue: int, epoch: int, reason: Phase) -> str:
+    """`ao #42.17 ci_failed`: the run-name in templates/workflows/ao-work.yml.j2."""
+    return f"ao #{issue}.{epoch} {reason}"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(Phase.DONE, "pull request {} is merged", _merged),
+    Rule(Phase.WITHDRAWN, "the issue is closed", _issue_closed),
+    Rule(Phase.WITHDRAWN, "the label {} was removed", _unlabelled),
+    Rule(Phase.WITHDRAWN, "pull request {} was closed without a merge", _pull_closed),
+    Rule(Phase.WITHDRAWN, "@{} was assigned and takes over", _taken_over),
+    Rule(Phase.WORKING, "run {}", _alive),
+    Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", _waits_too_long),
+    Rule(Phase.LOST, "{}", _dead),
+    Rule(Phase.PAUSED, "the model's limit lasts until {}", _agent_paused),
+    Rule(Phase.PAUSED, "pull request {} is a draft", _draft),
+    Rule(Phase.PAUSED, "{} on the branch is not ours: somebody else works on it", _human_commit),
+    Rule(Phase.NEEDS_HUMAN, "{}", _stopped),
+    Rule(Phase.NEEDS_HUMAN, "the branch {}", _branch_gone),
+    Rule(Phase.NEEDS_HUMAN, "an attempt changed nothing about {}", _unanswerable),
+    Rule(Phase.NEEDS_HUMAN, "the agent found nothing to change: {}", _fruitless),
+    Rule(Phase.NEEDS_HUMAN, "{}", _exhausted),
+    Rule(Phase.PUBLISHED, "{} is pushed and has no pull request yet", _published),
+    Rule(Phase.CONFLICTED, "the branch conflicts with {}", _conflicted),
+    Rule(Phase.CI_FAILED, "failing: {}", _ci_failed),
+    Rule(Phase.CI_BLOCKED, "a human must approve the workflows of {}", _ci_blocked),
+    Rule(Phase.NEEDS_HUMAN, "no result in time from: {}", _ci_late),
+    Rule(Phase.CI_PENDING, "waiting for {}", _ci_pending),
+    Rule(Phase.CI_PENDING, "GitHub is still computing whether it can be merged", _unknown_merge),
+    Rule(Phase.CHANGES_REQUESTED, "{} review item(s) wait for an answer", _changes_requested),
+    Rule(Phase.READY, "{}, and nothing stands in the way of a merge", _ready),
+    Rule(Phase.IN_REVIEW, "{} waits for its review", _has_pull),
+    Rule(Phase.QUEUED, "nothing has started{}", _always),
+)

@@ -1,0 +1,79 @@
+"""Which tasks get the free slots, and why a queued one has to wait (design 4, "Selection").
+
+Work that is under way comes first (a merged pull request is worth more than a new one), then
+issues with the priority label, then the oldest.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ao_actions.core import transitions
+from ao_actions.core.model import Phase, Policy, Snapshot, Task
+from ao_actions.core.phase import Verdict
+
+CLAIMABLE = frozenset({Phase.QUEUED, Phase.CI_FAILED, Phase.CHANGES_REQUESTED, Phase.CONFLICTED})
+
+
+def order(task: Task, phase: Phase, policy: Policy) -> tuple[bool, bool, datetime, int]:
+    """Sort key: lower goes first."""
+    return (
+        phase is Phase.QUEUED,
+        policy.labels.priority not in task.issue.labels,
+        task.issue.created_at,
+        task.issue.number,
+    )
+
+
+def needs_facts(task: Task, verdict: Verdict) -> bool:
+    """A queued issue is claimed only when its `IssueFacts` are known."""
+    return verdict.phase is Phase.QUEUED and task.issue.facts is None
+
+
+def hold(task: Task, verdict: Verdict, snapshot: Snapshot) -> str | None:
+    """Why a claimable task may not be claimed now, or None."""
+    if verdict.phase is Phase.QUEUED:
+        return _hold_new(task)
+    if verdict.phase is Phase.CONFLICTED:
+        return _hold_conflict(task, snapshot)
+    return None
+
+
+def _hold_new(task: Task) -> str | None:
+    facts = task.issue.facts
+    if facts is None:
+        return "its facts are not looked up yet"
+    others = sorted(task.issue.assignees - {facts.labelled_by})
+    merged = facts.merged_at is not None and facts.merged_at > facts.opened_at
+    reasons = (
+        (not facts.trusted, f"@{facts.labelled_by}, who put the label on, may not write here"),
+        (bool(others), f"it is assigned to @{''.join(others[:1])}"),
+        (bool(facts.open_pulls), f"pull request #{_first(facts.open_pulls)} is open for it"),
+        (merged, "a pull request for it was merged since it was opened"),
+        (bool(facts.blocked_by), f"it is blocked by #{_first(facts.blocked_by)}"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+def _first(numbers: tuple[int, ...]) -> str:
+    return "".join(str(number) for number in numbers[:1])
+
+
+def _hold_conflict(task: Task, snapshot: Snapshot) -> str | None:
+    """One conflict per base at a time: each merge would make the next conflict (design 8)."""
+    base = task.pull.base if task.pull else snapshot.default_branch
+    for record in snapshot.book.tasks.values():
+        claim = record.claim
+        if claim and claim.reason is Phase.CONFLICTED and claim.base == base:
+            return f"#{record.issue} is being merged with {base} first"
+    return None
+
+
+def next_round(task: Task, *, restarted: bool) -> tuple[int, bool]:
+    """The round of the task's next claim, and whether it starts on a fresh branch."""
+    old = task.record
+    returning = old is not None and old.finished is not None
+    return (
+        transitions.needs_round(old, returning=returning, restarted=restarted),
+        old is None or returning,
+    )

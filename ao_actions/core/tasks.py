@@ -1,0 +1,46 @@
+"""From a snapshot to its tasks and their phases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ao_actions.core.model import Issue, Policy, Snapshot, Task
+from ao_actions.core.phase import Verdict, phase_of, run_of
+
+
+def tasks(snapshot: Snapshot, policy: Policy) -> tuple[Task, ...]:
+    """Every issue with the label or a live record, by number."""
+    paused = snapshot.book.fleet.paused
+    until = None
+    if next_agent(snapshot, policy) is None:
+        until = min(paused[name] for name in policy.agents)
+    return tuple(_task(snapshot, issue, until) for _, issue in sorted(snapshot.issues.items()))
+
+
+def _task(snapshot: Snapshot, issue: Issue, agents_paused_until: datetime | None) -> Task:
+    record = snapshot.book.tasks.get(issue.number)
+    claim = record.claim if record else None
+    return Task(
+        now=snapshot.now,
+        issue=issue,
+        record=record,
+        pull=snapshot.pulls.get(issue.number) if record else None,
+        branch_head=snapshot.branches.get(record.branch) if record else None,
+        run=run_of(snapshot.runs or (), record) if record and claim else None,
+        runs_known=snapshot.runs is not None,
+        trusted=snapshot.trusted,
+        agents_paused_until=agents_paused_until,
+    )
+
+
+def verdicts(snapshot: Snapshot, policy: Policy) -> tuple[tuple[Task, Verdict], ...]:
+    return tuple((task, phase_of(task, policy)) for task in tasks(snapshot, policy))
+
+
+def next_agent(snapshot: Snapshot, policy: Policy) -> str | None:
+    """The first agent of the list that is not paused."""
+    paused = snapshot.book.fleet.paused
+    for name in policy.agents:
+        if name not in paused or paused[name] <= snapshot.now:
+            return name
+    return None

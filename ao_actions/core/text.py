@@ -1,0 +1,52 @@
+"""Outside text made fit to be posted or committed under our name (design 2.5).
+
+It must not ping, close, command, hide or forge: no mentions, no closing words, no HTML
+comments, no control, invisible or direction-changing characters, no commit trailers.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Word joiner: invisible, and it parts a sign from what would give it a meaning.
+_BREAK = "\u2060"
+_MENTION = re.compile(r"@(?=[\w/-])")
+_REFERENCE = re.compile(r"#(?=\d)|(?<=\w)/(?=issues/|pull/)")
+_COMMAND = re.compile(r"^(\s*)/(?=\w)", re.MULTILINE)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_SKIP = re.compile(r"\[(?=(?:skip|no) (?:ci|actions)\]|(?:ci|actions) skip\])", re.IGNORECASE)
+_TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*)(?=: )", re.MULTILINE)
+
+
+def visible(text: str) -> str:
+    """Text without control, invisible and direction-changing characters; lines and tabs stay."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in hidden)
+
+
+def neutral(text: str, *, limit: int) -> str:
+    """Outside text for a comment, a pull request or a commit message, at most `limit` long."""
+    text = _COMMENT.sub("", visible(text))
+    text = _TAG.sub(f"<{_BREAK}", text)
+    text = _MENTION.sub(f"@{_BREAK}", text)
+    text = _REFERENCE.sub(lambda found: f"{found.group()}{_BREAK}", text)
+    text = _COMMAND.sub(rf"\1/{_BREAK}", text)
+    text = _SKIP.sub(f"[{_BREAK}", text)
+    text = _TRAILER.sub(rf"\1{_BREAK}", text)
+    text = text.strip()
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def line(text: str, *, limit: int) -> str:
+    """Outside text for one line: a title, a table cell, a reason."""
+    return " ".join(neutral(" ".join(text.split()), limit=limit).split())
+
+
+def fenced(text: str, kind: str = "") -> str:
+    """Outside text as a block that it cannot close: its fence is longer than any inside."""
+    runs = re.findall(r"`{3,}", text)
+    fence = "`" * (max(map(len, runs), default=2) + 1)
+    return f"{fence}{kind}\n{visible(text)}\n{fence}"

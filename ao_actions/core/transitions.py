@@ -1,0 +1,263 @@
+"""How each transition changes the ledger: the only code that makes a new `Book` from an old.
+
+A transition that no longer fits (the task has another epoch, the cap is reached) raises
+`Misfit`; the caller then reads the ledger anew and decides again. Invariants I1, I2 and I5
+of the design are kept here, at every commit, whoever writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from ao_actions.core import actions
+from ao_actions.core.model import (
+    Attempt,
+    Book,
+    Claim,
+    Outcome,
+    Phase,
+    Policy,
+    Reply,
+    Spent,
+    Stop,
+    TaskRecord,
+)
+
+
+class Misfit(Exception):  # noqa: N818 - not an error: the world moved on
+    """The ledger has moved; what was planned for the old one does not fit the new one."""
+
+
+def apply_all(book: Book, transitions: Iterable[actions.Transition], policy: Policy) -> Book:
+    for transition in transitions:
+        book = apply(book, transition, policy)
+    return book
+
+
+def apply(book: Book, transition: actions.Transition, policy: Policy) -> Book:
+    """The book after one transition.
+
+    :raises Misfit: the transition was decided for another state of the ledger
+    """
+    match transition:
+        case actions.Claim():
+            return _claim(book, transition, policy)
+        case actions.Release():
+            record = _claimed(book, transition.issue, transition.epoch)
+            return book.put(
+                end_claim(
+                    record,
+                    outcome=transition.outcome,
+                    detail=transition.because,
+                    at=transition.at,
+                )
+            )
+        case actions.CountRerun():
+            record = _claimed(book, transition.issue, transition.epoch)
+            assert record.claim is not None  # noqa: S101 - _claimed says so
+            claim = replace(record.claim, reruns=record.claim.reruns + 1)
+            return book.put(replace(record, claim=claim))
+        case actions.Escalate():
+            return book.put(_escalated(_task(book, transition.issue), transition))
+        case actions.Finish():
+            return _finish(book, transition)
+        case actions.Note():
+            return book.put(_noted(_task(book, transition.issue), transition))
+        case _:
+            assert_never(transition)
+
+
+def end_claim(
+    record: TaskRecord,
+    *,
+    outcome: Outcome,
+    detail: str,
+    at: datetime,
+    head: str | None = None,
+    spent: Spent | None = None,
+) -> TaskRecord:
+    """The record with its claim turned into an attempt.
+
+    Without a measured cost (`spent`) the attempt keeps what was reserved for it, so a lost
+    run can never make a budget look unspent (design 3, I5).
+    """
+    claim = record.claim
+    assert claim is not None  # noqa: S101 - callers checked it
+    cost = claim.reserved if spent is None else spent
+    attempt = Attempt(
+        epoch=record.epoch,
+        round=record.round,
+        reason=claim.reason,
+        agent=claim.agent,
+        outcome=outcome,
+        detail=detail,
+        head=head,
+        run_id=claim.run_id,
+        started_at=claim.claimed_at,
+        ended_at=at,
+        spent=cost,
+    )
+    return replace(
+        record,
+        claim=None,
+        attempts=(*record.attempts, attempt),
+        spent=record.spent + cost,
+    )
+
+
+def publish(
+    record: TaskRecord,
+    *,
+    outcome: Outcome,
+    detail: str,
+    at: datetime,
+    spent: Spent | None,
+    head: str | None,
+    replies: tuple[Reply, ...],
+    stop: Stop | None = None,
+    not_before: datetime | None = None,
+) -> TaskRecord:
+    """The record after its run has published (or says why it did not)."""
+    claim = record.claim
+    assert claim is not None  # noqa: S101 - publish checked that it is current
+    answered = outcome in (Outcome.CHANGES, Outcome.NO_CHANGE)
+    ended = end_claim(record, outcome=outcome, detail=detail, at=at, head=head, spent=spent)
+    return replace(
+        ended,
+        handled=(*ended.handled, *claim.items) if answered else ended.handled,
+        published=(*ended.published, head) if head else ended.published,
+        owed=(*ended.owed, *replies),
+        stop=stop,
+        not_before=not_before,
+    )
+
+
+def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
+    epoch = book.fleet.epoch + 1
+    if claim.epoch != epoch:
+        raise Misfit(f"epoch {claim.epoch} was planned, the counter gives {epoch}")
+    if book.live_claims() >= policy.max_parallel:
+        raise Misfit(f"max_parallel {policy.max_parallel} is reached")
+    record = book.tasks.get(claim.issue) or _returning(book, claim)
+    if record.claim is not None:
+        raise Misfit(f"task {claim.issue} is claimed already")
+    claimed = replace(
+        record,
+        epoch=epoch,
+        owner=claim.owner,
+        branch=claim.branch,
+        round=claim.round,
+        stop=None,
+        not_before=None,
+        claim=Claim(
+            reason=claim.reason,
+            agent=claim.agent,
+            claimed_at=claim.at,
+            expires_at=claim.expires_at,
+            head=claim.head,
+            base=claim.base,
+            items=claim.items,
+            reserved=Spent(usd=claim.usd),
+        ),
+    )
+    return replace(book.put(claimed), fleet=replace(book.fleet, epoch=epoch))
+
+
+def _returning(book: Book, claim: actions.Claim) -> TaskRecord:
+    """A new task's record, or the finished one of an issue that came back (design 3)."""
+    old = book.finished.get(claim.issue)
+    if old is None:
+        return TaskRecord(
+            issue=claim.issue, branch=claim.branch, owner=claim.owner, created_at=claim.at
+        )
+    return replace(
+        old,
+        pull=None,
+        published=(),
+        owed=(),
+        stop=None,
+        not_before=None,
+        finished=None,
+        finished_at=None,
+    )
+
+
+def _escalated(record: TaskRecord, escalate: actions.Escalate) -> TaskRecord:
+    if record.claim is not None:
+        record = end_claim(record, outcome=Outcome.LOST, detail=escalate.because, at=escalate.at)
+    stop = Stop(reason=escalate.because, ask=escalate.ask, at=escalate.at, url=escalate.url)
+    return replace(record, stop=stop)
+
+
+def _finish(book: Book, finish: actions.Finish) -> Book:
+    record = _task(book, finish.issue)
+    if record.claim is not None:
+        record = end_claim(record, outcome=Outcome.WITHDRAWN, detail=finish.because, at=finish.at)
+    record = replace(record, finished=finish.phase, finished_at=finish.at)
+    tasks = {number: task for number, task in book.tasks.items() if number != finish.issue}
+    return replace(book, tasks=tasks, finished={**book.finished, finish.issue: record})
+
+
+def _noted(record: TaskRecord, note: actions.Note) -> TaskRecord:
+    if note.run_id is not None and record.claim is not None:
+        record = replace(record, claim=replace(record.claim, run_id=note.run_id))
+    return replace(
+        record,
+        pull=note.pull or record.pull,
+        status_comment=note.status_comment or record.status_comment,
+        owed=tuple(reply for reply in record.owed if reply.item not in note.settled),
+    )
+
+
+def _task(book: Book, issue: int) -> TaskRecord:
+    try:
+        return book.tasks[issue]
+    except KeyError:
+        raise Misfit(f"task {issue} is not live any more") from None
+
+
+def _claimed(book: Book, issue: int, epoch: int) -> TaskRecord:
+    record = _task(book, issue)
+    if record.claim is None or record.epoch != epoch:
+        raise Misfit(f"task {issue} has no claim of epoch {epoch}")
+    return record
+
+
+def is_current(book: Book, issue: int, epoch: int, run_id: int) -> bool:
+    """Whether this run holds this task's claim: the fence (design 3).
+
+    A claim whose run is not written down yet is held by whoever bears its epoch; that only
+    one run does is the lowest-id rule, checked where the runs are known (`work`, `publish`).
+    """
+    record = book.tasks.get(issue)
+    if record is None or record.claim is None or record.epoch != epoch:
+        return False
+    return record.claim.run_id in (None, run_id)
+
+
+def needs_round(record: TaskRecord | None, *, returning: bool, restarted: bool) -> int:
+    """The round of a new claim: a human's word starts a new one, with fresh attempts."""
+    if record is None:
+        return 1
+    return record.round + 1 if returning or restarted else record.round
+
+
+def branch_name(prefix: str, issue: int, round_: int) -> str:
+    """`ao/42`, and `ao/42-2` for an issue that came back after its pull request ended."""
+    return f"{prefix}{issue}" if round_ == 1 else f"{prefix}{issue}-{round_}"
+
+
+__all__ = [
+    "Misfit",
+    "Phase",
+    "apply",
+    "apply_all",
+    "branch_name",
+    "end_claim",
+    "is_current",
+    "needs_round",
+    "publish",
+]

@@ -1,0 +1,96 @@
+"""`ao-actions demo`: chooses the project, runs the factory, shows the result."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ao_actions.demo import factory, project
+from ao_actions.demo.factory import Demo
+from ao_actions.demo.narrator import Narrator
+from ao_actions.errors import ConfigError, StuckError, ToolMissingError
+
+REMARK = ("tally/span.py", "What of an empty list? I would expect 0, not an error.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user said on the command line."""
+
+    repo: Path | None = None
+    issues: Path | None = None
+    agent_command: str | None = None
+    ci_command: str | None = None
+    keep: Path | None = None
+
+
+def run(wish: Wish, *, as_json: bool, serve: bool) -> None:
+    """:raises StuckError: not every task is done at the end"""
+    check(wish)
+    with ExitStack() as stack:
+        passing = tempfile.TemporaryDirectory(prefix="ao-demo-")
+        root = (wish.keep or Path(stack.enter_context(passing))).absolute()
+        root.mkdir(parents=True, exist_ok=True)
+        demo = _own(wish, root) if wish.repo else _small(root)
+        demo.narrator.quiet = as_json
+        result = demo.run()
+        if as_json:
+            sys.stdout.write(factory.dump(result) + "\n")
+        else:
+            factory.print_result(result, demo.narrator)
+        if wish.keep and not as_json:
+            demo.narrator.console().print(
+                f"\nEverything is in {root}. To serve it again:\n"
+                f"  ao-actions localgithub serve --root {shlex.quote(str(root / 'github'))}",
+                highlight=False,
+            )
+        if serve:
+            from ao_actions.localgithub.serve import serve as keep_up
+
+            keep_up(root / "github", 0, None, None)
+    open_tasks = [task for task in result["tasks"] if task["phase"] != "done"]
+    if open_tasks:
+        names = ", ".join(f"#{task['issue']} ({task['phase']})" for task in open_tasks)
+        raise StuckError(f"not done: {names}")
+
+
+def check(wish: Wish) -> None:
+    """:raises AoError: options that do not go together, or a missing program"""
+    own = (wish.repo, wish.issues, wish.agent_command)
+    if any(own) and not all(own):
+        raise ConfigError("--repo, --issues and --agent-command go together")
+    if wish.keep and wish.keep.exists() and any(wish.keep.iterdir()):
+        raise ConfigError(f"--keep {wish.keep}: the folder is not empty")
+    if shutil.which("git") is None:
+        raise ToolMissingError("git was not found: install git 2.38 or newer")
+
+
+def _small(root: Path) -> Demo:
+    state = root / "github" / "agent"
+    state.mkdir(parents=True)
+    command = [sys.executable, "-m", "ao_actions.demo.agent", str(state)]
+    return Demo(
+        project=project.small_project(root / "tree"),
+        agent_command=shlex.join(command),
+        root=root / "github",
+        narrator=Narrator(),
+        remark=REMARK,
+        kill="Add a product",
+        late=2,
+    )
+
+
+def _own(wish: Wish, root: Path) -> Demo:
+    assert wish.repo and wish.issues and wish.agent_command  # noqa: PT018, S101 - check said so
+    own = project.own_project(wish.repo, wish.issues, root / "tree", wish.ci_command)
+    return Demo(
+        project=own,
+        agent_command=wish.agent_command,
+        root=root / "github",
+        narrator=Narrator(),
+    )

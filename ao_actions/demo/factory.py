@@ -1,0 +1,331 @@
+"""Runs the factory on a local GitHub until every task has come to its end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ao_actions import __version__
+from ao_actions.config import Config
+from ao_actions.core.model import Phase, TaskRecord
+from ao_actions.demo.maintainer import LOGIN, Maintainer
+from ao_actions.demo.narrator import Narrator
+from ao_actions.demo.project import Project
+from ao_actions.errors import AoError
+from ao_actions.forge.client import Address, Client
+from ao_actions.git import Git, Identity, Remote
+from ao_actions.insight import status
+from ao_actions.ledger import Ledger
+from ao_actions.localgithub.model import Event, Protection, Repository, WorkflowRun
+from ao_actions.localgithub.server import LocalGitHub
+from ao_actions.reconcile import Reconciler
+from ao_actions.rendering import folder
+from ao_actions.setup import labels
+from ao_actions.setup.init import Wish, init
+
+BOT = "tally-bot"
+IDLE = 0.5  # seconds without a run or an event before the clock may be moved
+HOUR = 3600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Demo:
+    """One run of the factory. `kill`: title of the issue whose first run dies."""
+
+    project: Project
+    agent_command: str
+    root: Path
+    narrator: Narrator
+    remark: tuple[str, str] | None = None
+    kill: str | None = None
+    late: int = 0  # how many issues get their label only when the slots are full
+    minutes: float = 10.0
+    _killed: set[int] = field(default_factory=set)
+
+    def run(self) -> dict[str, Any]:
+        """The whole of it; the result is the demo's `--json`.
+
+        :raises AoError: the factory did not come to rest in time
+        """
+        started = time.monotonic()
+        with self.serving() as hub:
+            token = self._set_up(hub)
+            maintainer = Maintainer(
+                hub, self.project.name, token, self.narrator.say, remark=self.remark
+            )
+            hub.world.subscribe(self.narrator.hear)
+            hub.world.subscribe(lambda event: self._maybe_kill(hub, event))
+            maintainer.start()
+            try:
+                with self._api(hub, token) as api:
+                    self._label(hub, api)
+                    self._until_settled(hub, token)
+            finally:
+                maintainer.stop()
+            return self._result(hub, token, time.monotonic() - started)
+
+    @contextmanager
+    def serving(self) -> Iterator[LocalGitHub]:
+        from ao_actions.localgithub.actions.service import ActionsService
+
+        bin_folder = Path(sys.executable).parent
+        with LocalGitHub(self.root, path_entries=[bin_folder]) as hub:
+            service = hub.world.actions
+            assert isinstance(service, ActionsService)  # noqa: S101 - LocalGitHub made it
+            service.map_action("ao-actions/ao-actions", self._action_folder())
+            yield hub
+
+    def _action_folder(self) -> Path:
+        """The action as `uses:` sees it: action.yml, its templates and the version."""
+        target = self.root / "action"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder(), target / "templates")
+        packaged = folder() / "action.yml"
+        source = packaged if packaged.exists() else folder().parent / "action.yml"
+        shutil.copyfile(source, target / "action.yml")
+        (target / "ao_actions").mkdir()
+        version = f'__version__ = "{__version__}"\n'
+        (target / "ao_actions" / "__init__.py").write_text(version, encoding="utf-8")
+        return target
+
+    # ---- set-up ----------------------------------------------------------------------------
+
+    def _set_up(self, hub: LocalGitHub) -> str:
+        """The repository with the factory in it; the maintainer's token."""
+        world, name = hub.world, self.project.name
+        world.add_user(LOGIN)
+        world.add_user(BOT)
+        repo = world.create_repository(name)
+        repo.collaborators |= {LOGIN: "admin", BOT: "write"}
+        repo.protection["main"] = Protection(required_approvals=1)
+        token = world.add_token(LOGIN).value
+        repo.secrets["AO_TOKEN"] = world.add_token(BOT).value
+        tree = self.project.tree
+        if not (tree / ".git").exists():
+            Git(tree).run("init", "--quiet", "--initial-branch=main", str(tree))
+        written = init(
+            tree,
+            Wish(
+                agent="command",
+                command=self.agent_command,
+                auth="pat",
+                action=f"ao-actions/ao-actions@v{__version__}",
+            ),
+        )
+        config = tree / ".github" / "ao.yml"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("max_parallel: 3", "max_parallel: 2"), encoding="utf-8")
+        labels.create(self._client(hub, token), Config().labels)
+        self._push(hub, token)
+        files = ", ".join(Path(file.path).name for file in written)
+        self.narrator.say(f"{hub.url}/{name}: a local GitHub; init wrote {files}")
+        self.narrator.say("the agent and the maintainer are scripted programs, all else is real")
+        return token
+
+    def _push(self, hub: LocalGitHub, token: str) -> None:
+        remote = Remote(f"{hub.url}/{self.project.name}.git", token)
+        git = Git(self.project.tree, remote)
+        person = Identity(LOGIN, f"{LOGIN}@example.com")
+        git.run("add", "--all", "--force", identity=person)
+        git.run("commit", "--quiet", "-m", "Begin, with a PR factory", identity=person)
+        git.run("push", "--quiet", remote.url, "HEAD:refs/heads/main")
+
+    def _label(self, hub: LocalGitHub, api: httpx.Client) -> None:
+        """Open the issues and label them, the late ones when the slots are taken."""
+        numbers = [
+            api.post("issues", json={"title": title, "body": body}).json()["number"]
+            for title, body in self.project.issues
+        ]
+        early = numbers[: len(numbers) - self.late]
+        for number in early:
+            api.post(f"issues/{number}/labels", json={"labels": ["ao:ready"]}).raise_for_status()
+        if self.late:
+            self._wait(lambda: self._working(hub) >= 2, "two tasks to be claimed")
+            self.narrator.say("max_parallel is 2 and both slots are taken: the next have to wait")
+        for number in numbers[len(early) :]:
+            api.post(f"issues/{number}/labels", json={"labels": ["ao:ready"]}).raise_for_status()
+
+    def _working(self, hub: LocalGitHub) -> int:
+        with hub.world.lock:
+            repo = hub.world.repositories[self.project.name]
+            return sum(run.path.endswith("ao-work.yml") for run in repo.runs)
+
+    def _maybe_kill(self, hub: LocalGitHub, event: Event) -> None:
+        """The runner of one chosen attempt dies: its process group is killed."""
+        if self.kill is None or event.name != "workflow_job" or event.action != "in_progress":
+            return
+        job = event.payload["workflow_job"]
+        with hub.world.lock:
+            repo = hub.world.repositories[self.project.name]
+            run = next((run for run in repo.runs if run.id == job["run_id"]), None)
+        if run is not None and not self._killed and self._is_target(repo, run):
+            self._killed.add(run.id)
+            state = self.root / "agent" / "hung-once"
+            self._wait(state.exists, "the agent to hang")
+            self.narrator.say(f"the runner of [{run.display_title}] is killed", "yellow")
+            hub.world.actions.kill_run(repo, run)  # type: ignore[union-attr]
+
+    def _is_target(self, repo: Repository, run: WorkflowRun) -> bool:
+        if not run.path.endswith("ao-work.yml"):
+            return False
+        issue = repo.issues.get(int(run.inputs.get("task", 0)))
+        return issue is not None and issue.title == self.kill
+
+    # ---- running ---------------------------------------------------------------------------
+
+    def _until_settled(self, hub: LocalGitHub, token: str) -> None:
+        """Let the workflows work; when all is still, let time pass, as it would."""
+        quiet_since = time.monotonic()
+        deadline = time.monotonic() + self.minutes * 60
+        moved = 0
+        while not self._settled(hub):
+            if time.monotonic() > deadline:
+                raise AoError(
+                    f"the factory did not come to rest in {self.minutes:g} minutes:\n"
+                    + status.table(self._rows(hub, token))
+                )
+            if self._busy(hub):
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > IDLE:
+                if moved >= 3 and self._stuck(hub, token):
+                    return
+                moved += 1
+                self.narrator.say("nothing happens: an hour passes on the local GitHub's clock")
+                hub.world.clock.advance(HOUR)
+                quiet_since = time.monotonic()
+            time.sleep(0.1)
+
+    def _busy(self, hub: LocalGitHub) -> bool:
+        actions = hub.world.actions
+        return actions is not None and not actions.wait_idle(0.01)
+
+    def _settled(self, hub: LocalGitHub) -> bool:
+        """Every task's record stands among the finished ones."""
+        return len(self._finished(hub)) == len(self.project.issues)
+
+    def _finished(self, hub: LocalGitHub) -> dict[int, TaskRecord]:
+        remote = Remote(str(hub.world.git_dir(self.project.name)))
+        with tempfile.TemporaryDirectory() as scratch:
+            return Ledger(Git.scratch(Path(scratch), remote)).history()
+
+    def _stuck(self, hub: LocalGitHub, token: str) -> bool:
+        rows = self._rows(hub, token)
+        return bool(rows) and all(row["phase"] == Phase.NEEDS_HUMAN for row in rows)
+
+    def _wait(self, ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + 60
+        while not ready():
+            if time.monotonic() > deadline:
+                raise AoError(f"the demo waited a minute for {what}")
+            time.sleep(0.05)
+
+    # ---- the result ------------------------------------------------------------------------
+
+    def _rows(self, hub: LocalGitHub, token: str) -> list[dict[str, Any]]:
+        client = self._client(hub, token)
+        remote = Remote(client.address.repository(client.repository), token)
+        with tempfile.TemporaryDirectory() as scratch:
+            ledger = Ledger(Git.scratch(Path(scratch), remote))
+            policy = Config().policy()
+            reconciler = Reconciler(
+                client=client, ledger=ledger, policy=policy, say=lambda _line: None
+            )
+            return status.rows(reconciler.look(), policy)
+
+    def _result(self, hub: LocalGitHub, token: str, seconds: float) -> dict[str, Any]:
+        requests = {kind: hub.world.requests.get(kind, 0) for kind in ("rest", "graphql", "git")}
+        finished = self._finished(hub)
+        open_rows = {row["issue"]: row for row in self._rows(hub, token)}
+        with hub.world.lock:
+            repo = hub.world.repositories[self.project.name]
+            issues = {n: issue.title for n, issue in repo.issues.items() if not issue.is_pull}
+            heads = [pull.head_ref for pull in repo.pulls.values()]
+            runs = [
+                {
+                    "workflow": Path(run.path).name,
+                    "name": run.display_title,
+                    "event": run.event,
+                    "conclusion": run.conclusion,
+                }
+                for run in sorted(repo.runs, key=lambda run: run.id)
+            ]
+        tasks = [
+            self._task(number, title, finished.get(number), open_rows.get(number))
+            for number, title in sorted(issues.items())
+        ]
+        return {
+            "repository": self.project.name,
+            "seconds": round(seconds, 1),
+            "tasks": tasks,
+            "runs": runs,
+            "requests": requests,
+            "duplicates": len(heads) - len(set(heads)),
+        }
+
+    def _task(
+        self, number: int, title: str, record: TaskRecord | None, row: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        if record is not None and record.finished is not None:
+            attempts = [
+                {"epoch": a.epoch, "reason": a.reason.value, "outcome": a.outcome.value}
+                for a in record.attempts
+            ]
+            phase, pull = record.finished.value, record.pull
+        else:
+            attempts = row["attempts"] if row else []
+            phase, pull = (row["phase"], row["pull"]) if row else ("queued", None)
+        return {
+            "issue": number,
+            "title": title,
+            "phase": phase,
+            "pull": pull,
+            "attempts": attempts,
+        }
+
+    def _client(self, hub: LocalGitHub, token: str) -> Client:
+        address = Address(api=hub.api_url, graphql=hub.graphql_url, server=hub.url)
+        return Client(self.project.name, token, address)
+
+    @contextmanager
+    def _api(self, hub: LocalGitHub, token: str) -> Iterator[httpx.Client]:
+        base = f"{hub.api_url}/repos/{self.project.name}/"
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=base, headers=headers, timeout=30) as api:
+            yield api
+
+
+def print_result(result: dict[str, Any], narrator: Narrator) -> None:
+    """The final table, for people."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("issue", "title", "phase", "pull", "attempts"):
+        table.add_column(title, no_wrap=title != "attempts")
+    for task in result["tasks"]:
+        attempts = ", ".join(f"{a['reason']}: {a['outcome']}" for a in task["attempts"])
+        pull = f"#{task['pull']}" if task["pull"] else "-"
+        table.add_row(f"#{task['issue']}", task["title"], task["phase"], pull, attempts)
+    console = narrator.console()
+    console.print()
+    console.print(table)
+    requests = result["requests"]
+    console.print(
+        f"\n{len(result['runs'])} workflow runs in {result['seconds']:g} s; "
+        f"{requests['rest']} REST, {requests['graphql']} GraphQL and {requests['git']} git "
+        f"requests; {result['duplicates']} duplicate pull requests",
+        highlight=False,
+    )
+
+
+def dump(result: dict[str, Any]) -> str:
+    return json.dumps(result, indent=2)

@@ -1,0 +1,186 @@
+"""Performs effects on GitHub: each an upsert that says what it had to do.
+
+An effect may be performed twice, late, or by two passes at once, and GitHub may answer 500
+after it did the work; so each looks at the world where GitHub itself does not refuse a
+second one (I7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, assert_never
+from urllib.parse import quote
+
+from ao_actions.core import actions, feedback, projection
+from ao_actions.errors import ForgeError
+from ao_actions.forge.client import Client, Json
+from ao_actions.forge.observe import WORK_WORKFLOW
+
+What = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What an effect did, and where it can be seen."""
+
+    what: What
+    url: str = ""
+
+
+UNCHANGED = Performed("unchanged")
+
+_THREAD = """
+query Thread($id: ID!) { node(id: $id) { ... on PullRequestReviewThread {
+  comments(last: 50) { nodes { body url viewerDidAuthor author { __typename } } } } } }
+"""
+_REPLY = """
+mutation Reply($id: ID!, $body: String!) {
+  addPullRequestReviewThreadReply(input: {pullRequestReviewThreadId: $id, body: $body}) {
+    comment { url } } }
+"""
+
+
+def perform(client: Client, effect: actions.Effect, default_branch: str) -> Performed:  # noqa: PLR0911 - one line per kind of effect
+    """Carry out one effect.
+
+    :raises ForgeError: GitHub refused, or did not answer
+    """
+    match effect:
+        case actions.Dispatch():
+            return _dispatch(client, effect, default_branch)
+        case actions.Rerun():
+            return _run_call(client, effect.run_id, "rerun-failed-jobs")
+        case actions.Cancel():
+            return _run_call(client, effect.run_id, "cancel")
+        case actions.OpenPull():
+            return open_pull(client, effect)
+        case actions.Answer():
+            return answer(client, effect.thread, effect.item, effect.body)
+        case actions.Label():
+            return _label(client, effect)
+        case actions.Assign():
+            return _assign(client, effect)
+        case actions.RequestReview():
+            return _request_review(client, effect)
+        case actions.Report():
+            return _report(client, effect)
+        case _:
+            assert_never(effect)
+
+
+def dispatch_workflow(client: Client, workflow: str, ref: str, inputs: dict[str, str]) -> None:
+    """Start a workflow on a branch.
+
+    :raises NotFoundError: the default branch has no such workflow
+    """
+    path = f"actions/workflows/{workflow}/dispatches"
+    client.request("POST", path, body={"ref": ref, "inputs": inputs})
+
+
+def _dispatch(client: Client, effect: actions.Dispatch, default_branch: str) -> Performed:
+    inputs = {"task": str(effect.issue), "epoch": str(effect.epoch), "reason": str(effect.reason)}
+    dispatch_workflow(client, WORK_WORKFLOW, default_branch, inputs)
+    return Performed("created")
+
+
+def _run_call(client: Client, run_id: int, verb: str) -> Performed:
+    """409: the run is over (or not over) already, which is what was wanted."""
+    status, _ = client.request("POST", f"actions/runs/{run_id}/{verb}", accept=(409,))
+    return UNCHANGED if status == 409 else Performed("updated")
+
+
+def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
+    """The one pull request of the branch: never a second, in whatever state the first is (I4)."""
+    owner = client.repository.split("/", 1)[0]
+    found = client.get("pulls", head=f"{owner}:{effect.branch}", state="all", per_page=100)
+    if found:
+        return Performed("unchanged", found[0]["html_url"])
+    title, body = split_message(client.get(f"git/commits/{effect.head}")["message"])
+    status, created = client.request(
+        "POST",
+        "pulls",
+        body={
+            "title": title,
+            "body": body,
+            "head": effect.branch,
+            "base": effect.base,
+            "maintainer_can_modify": True,
+        },
+        accept=(422,),
+    )
+    if status == 422:
+        again = client.get("pulls", head=f"{owner}:{effect.branch}", state="all", per_page=100)
+        if not again:
+            raise ForgeError(f"{effect.branch}: GitHub refuses the pull request: {created}")
+        return Performed("unchanged", again[0]["html_url"])
+    return Performed("created", created["html_url"])
+
+
+def split_message(message: str) -> tuple[str, str]:
+    """A commit's message as a pull request's title and body, without the trailers."""
+    title, _, rest = message.partition("\n")
+    paragraphs = rest.strip().split("\n\n")
+    if paragraphs and paragraphs[-1].startswith("Co-authored-by: "):
+        paragraphs.pop()
+    return title, "\n\n".join(paragraphs)
+
+
+def answer(client: Client, thread: str, item: str, body: str) -> Performed:
+    """One reply per item on a review thread, recognised by its mark and account."""
+    mark = feedback.REPLY_MARK.format(item=item)
+    data, _ = client.graphql(_THREAD, {"id": thread})
+    if data["node"] is None:
+        return UNCHANGED  # the thread was deleted: there is nobody to answer
+    for comment in data["node"]["comments"]["nodes"]:
+        author = (comment["author"] or {}).get("__typename")
+        if comment["body"].startswith(mark) and (comment["viewerDidAuthor"] or author == "Bot"):
+            return Performed("unchanged", comment["url"])
+    made, _ = client.graphql(_REPLY, {"id": thread, "body": f"{mark}\n{body}"}, write=True)
+    return Performed("created", made["addPullRequestReviewThreadReply"]["comment"]["url"])
+
+
+def _label(client: Client, effect: actions.Label) -> Performed:
+    path = f"issues/{effect.issue}/labels"
+    if effect.add:
+        client.request("POST", path, body={"labels": list(effect.add)})
+    for name in effect.remove:
+        client.request("DELETE", f"{path}/{quote(name, safe='')}", accept=(404,))
+    return Performed("updated")
+
+
+def _assign(client: Client, effect: actions.Assign) -> Performed:
+    path = f"issues/{effect.number}/assignees"
+    _, issue = client.request("POST", path, body={"assignees": [effect.login]})
+    taken = any(user["login"] == effect.login for user in issue["assignees"])
+    return Performed("updated", issue["html_url"]) if taken else UNCHANGED
+
+
+def _request_review(client: Client, effect: actions.RequestReview) -> Performed:
+    """422: this person cannot review it (its author, say): the assignment has to do."""
+    path = f"pulls/{effect.pull}/requested_reviewers"
+    body = {"reviewers": [effect.login]}
+    status, _ = client.request("POST", path, body=body, accept=(422,))
+    return UNCHANGED if status == 422 else Performed("updated")
+
+
+def _report(client: Client, effect: actions.Report) -> Performed:
+    comment = effect.comment or _find_report(client, effect.issue)
+    if comment is not None:
+        path = f"issues/comments/{comment}"
+        status, updated = client.request("PATCH", path, body={"body": effect.body}, accept=(404,))
+        if status != 404:
+            return Performed("updated", updated["html_url"])
+    path = f"issues/{effect.issue}/comments"
+    _, created = client.request("POST", path, body={"body": effect.body})
+    return Performed("created", created["html_url"])
+
+
+def _find_report(client: Client, issue: int) -> str | None:
+    """A status comment that another pass may just have written."""
+    comments: list[Json] = client.pages(f"issues/{issue}/comments")
+    mine = (c for c in comments if c["body"].startswith(projection.STATUS_MARK) and _is_bot(c))
+    return next((str(comment["id"]) for comment in mine), None)
+
+
+def _is_bot(comment: dict[str, Any]) -> bool:
+    return bool(comment["user"]) and comment["user"]["type"] == "Bot"

@@ -1,0 +1,205 @@
+"""From GraphQL and REST JSON to the core's frozen records; nothing here asks GitHub anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ao_actions.core import projection
+from ao_actions.core.model import (
+    Check,
+    Issue,
+    IssueFacts,
+    Policy,
+    Pull,
+    Review,
+    ReviewComment,
+    Run,
+    StatusComment,
+    TaskRecord,
+    Thread,
+)
+
+
+def issue(node: Mapping[str, Any]) -> Issue:
+    return Issue(
+        number=node["number"],
+        title=node["title"],
+        url=node["url"],
+        is_open=node["state"] == "OPEN",
+        labels=frozenset(label["name"] for label in node["labels"]["nodes"]),
+        assignees=frozenset(user["login"] for user in node["assignees"]["nodes"]),
+        created_at=time(node["createdAt"]),
+    )
+
+
+def task_issue(repository: Mapping[str, Any], record: TaskRecord, policy: Policy) -> Issue:
+    """A live task's issue; one that was deleted or moved away counts as closed."""
+    node = repository.get(f"t{record.issue}")
+    if node is None:
+        return Issue(
+            number=record.issue, title="", url="", is_open=False, created_at=record.created_at
+        )
+    times = [
+        time(event["createdAt"])
+        for event in node["timelineItems"]["nodes"]
+        if event and event["label"]["name"] == policy.labels.ready
+    ]
+    return replace(issue(node), labelled_at=max(times, default=None))
+
+
+def issue_facts(
+    node: Mapping[str, Any],
+    *,
+    blocked_by: tuple[int, ...],
+    may_write: Callable[[str], bool],
+    policy: Policy,
+) -> IssueFacts:
+    events = [event for event in node["timelineItems"]["nodes"] if event]
+    labelled = [
+        event
+        for event in events
+        if event["__typename"] == "LabeledEvent" and event["label"]["name"] == policy.labels.ready
+    ]
+    reopened = [time(e["createdAt"]) for e in events if e["__typename"] == "ReopenedEvent"]
+    closing = node["closedByPullRequestsReferences"]["nodes"]
+    merges = [time(pull["mergedAt"]) for pull in closing if pull["mergedAt"]]
+    last = labelled[-1] if labelled else {"createdAt": node["createdAt"], "actor": node["author"]}
+    labeller = login(last["actor"])
+    return IssueFacts(
+        labelled_by=labeller,
+        labelled_at=time(last["createdAt"]),
+        trusted=may_write(labeller),
+        open_pulls=tuple(pull["number"] for pull in closing if pull["state"] == "OPEN"),
+        merged_at=max(merges, default=None),
+        opened_at=max(reopened, default=time(node["createdAt"])),
+        blocked_by=blocked_by,
+    )
+
+
+def status_comment(repository: Mapping[str, Any], record: TaskRecord) -> StatusComment | None:
+    """Our status comment: the one whose id the ledger has, else a marked one of our account."""
+    node = repository.get(f"t{record.issue}")
+    comments = node["comments"]["nodes"] if node else []
+    for comment in comments:
+        if str(comment["databaseId"]) == record.status_comment:
+            return StatusComment(id=str(comment["databaseId"]), body=comment["body"])
+    for comment in comments:
+        if comment["body"].startswith(projection.STATUS_MARK) and by_program(comment):
+            return StatusComment(id=str(comment["databaseId"]), body=comment["body"])
+    return None
+
+
+def pull(node: Mapping[str, Any]) -> Pull:
+    commit = node["commits"]["nodes"][0]["commit"] if node["commits"]["nodes"] else {}
+    suites = (commit.get("checkSuites") or {"nodes": []})["nodes"]
+    runs = [suite for suite in suites if suite["workflowRun"]]
+    return Pull(
+        number=node["number"],
+        url=node["url"],
+        state=node["state"],
+        author=login(node["author"]),
+        draft=node["isDraft"],
+        head=node["headRefOid"],
+        head_parents=tuple(p["oid"] for p in (commit.get("parents") or {"nodes": []})["nodes"]),
+        head_at=_head_time(commit, suites),
+        base=node["baseRefName"],
+        mergeable=node["mergeable"],
+        review_decision=node["reviewDecision"],
+        checks=tuple(_checks(commit)),
+        suites_waiting=sum(suite["conclusion"] == "ACTION_REQUIRED" for suite in runs),
+        suites_open=sum(suite["status"] != "COMPLETED" for suite in runs),
+        reviews=tuple(_review(review) for review in node["reviews"]["nodes"]),
+        requested=frozenset(
+            request["requestedReviewer"]["login"]
+            for request in node["reviewRequests"]["nodes"]
+            if request["requestedReviewer"] and "login" in request["requestedReviewer"]
+        ),
+        assignees=frozenset(user["login"] for user in node["assignees"]["nodes"]),
+        open_threads=sum(not thread["isResolved"] for thread in node["reviewThreads"]["nodes"]),
+    )
+
+
+def _head_time(commit: Mapping[str, Any], suites: list[Any]) -> datetime:
+    """When the head was pushed: a commit's own date is what its author says it is."""
+    times = [time(suite["createdAt"]) for suite in suites]
+    return min(times) if times else time(commit.get("committedDate", "1970-01-01T00:00:00Z"))
+
+
+def _checks(commit: Mapping[str, Any]) -> Iterator[Check]:
+    rollup = commit.get("statusCheckRollup") or {"contexts": {"nodes": []}}
+    for node in rollup["contexts"]["nodes"]:
+        if node["__typename"] == "StatusContext":
+            pending = node["state"] in ("PENDING", "EXPECTED")
+            yield Check(
+                name=node["context"],
+                result=None if pending else node["state"],
+                url=node["targetUrl"] or "",
+            )
+        else:
+            run = (node["checkSuite"] or {}).get("workflowRun") or {}
+            yield Check(
+                name=node["name"],
+                result=node["conclusion"] if node["status"] == "COMPLETED" else None,
+                url=node["detailsUrl"] or "",
+                run_id=run.get("databaseId"),
+                job_id=node["databaseId"],
+            )
+
+
+def _review(node: Mapping[str, Any]) -> Review:
+    return Review(
+        id=node["databaseId"],
+        author=login(node["author"]),
+        state=node["state"],
+        body=node["body"],
+        submitted_at=time(node["submittedAt"]),
+    )
+
+
+def threads_of(node: Mapping[str, Any]) -> Iterator[Thread]:
+    for thread in node["reviewThreads"]["nodes"]:
+        yield Thread(
+            id=thread["id"],
+            path=thread["path"],
+            line=thread["line"],
+            resolved=thread["isResolved"],
+            comments=tuple(
+                ReviewComment(
+                    id=comment["databaseId"],
+                    author=login(comment["author"]),
+                    body=comment["body"],
+                    created_at=time(comment["createdAt"]),
+                    ours=by_program(comment),
+                )
+                for comment in thread["comments"]["nodes"]
+            ),
+        )
+
+
+def run(node: Mapping[str, Any]) -> Run:
+    """A run from its REST JSON."""
+    return Run(
+        id=node["id"],
+        title=node["display_title"],
+        status=node["status"],
+        conclusion=node["conclusion"],
+        url=node["html_url"],
+        created_at=time(node["created_at"]),
+    )
+
+
+def by_program(comment: Mapping[str, Any]) -> bool:
+    author = comment["author"] or {}
+    return bool(comment["viewerDidAuthor"]) or author.get("__typename") == "Bot"
+
+
+def login(author: Mapping[str, Any] | None) -> str:
+    """A deleted account has no login; GitHub calls it ghost."""
+    return author["login"] if author else "ghost"
+
+
+def time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,244 @@
+"""Reads GitHub into the core's frozen records: a cheap sweep, then details on demand.
+
+The sweep is one GraphQL query for the labelled issues and, by alias, for each live task's
+issue, pull request and branch; plus one REST list of runs while claims are live (design 13).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+from ao_actions.core.lookup import Unknowns
+from ao_actions.core.model import (
+    Book,
+    Issue,
+    Policy,
+    Pull,
+    Run,
+    Snapshot,
+    TaskRecord,
+    Thread,
+)
+from ao_actions.errors import ForgeError
+from ao_actions.forge import nodes
+from ao_actions.forge.client import Client
+
+WORK_WORKFLOW = "ao-work.yml"
+ALIASES = 40  # live tasks per query, so that no query grows beyond GitHub's node limits
+
+
+def sweep(client: Client, book: Book, policy: Policy) -> Snapshot:
+    """What every pass looks at, for the ledger as it was read.
+
+    :raises ForgeError: GitHub did not answer, or the repository is not there
+    """
+    live = sorted(book.tasks.values(), key=lambda record: record.issue)
+    chunks = [live[i : i + ALIASES] for i in range(0, len(live), ALIASES)] or [[]]
+    answers = [_query(client, chunk, policy, first=n == 0) for n, chunk in enumerate(chunks)]
+    repository = {key: value for answer in answers for key, value in answer.items()}
+    issues = {node["number"]: nodes.issue(node) for node in repository["issues"]["nodes"]}
+    issues |= {record.issue: nodes.task_issue(repository, record, policy) for record in live}
+    return Snapshot(
+        now=client.now(),
+        default_branch=(repository["defaultBranchRef"] or {}).get("name", ""),
+        book=book,
+        issues=issues,
+        pulls={r.issue: pull for r in live if (pull := _task_pull(repository, r)) is not None},
+        branches={
+            record.branch: ref["target"]["oid"]
+            for record in live
+            if (ref := repository.get(f"b{record.issue}")) is not None
+        },
+        runs=_runs(client, live),
+        status_comments={
+            r.issue: found
+            for r in live
+            if (found := nodes.status_comment(repository, r)) is not None
+        },
+    )
+
+
+def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy) -> Snapshot:
+    """The snapshot with what was unknown looked up (finished records are the ledger's)."""
+    issues = {**snapshot.issues, **_facts(client, snapshot, unknown.issues, policy)}
+    pulls = {**snapshot.pulls, **_with_threads(client, snapshot, unknown.threads)}
+    trusted = {**snapshot.trusted, **{login: client.may_write(login) for login in unknown.logins}}
+    runs = tuple(
+        replace(run, handoff=_has_handoff(client, run.id)) if run.id in unknown.handoffs else run
+        for run in snapshot.runs or ()
+    )
+    return replace(
+        snapshot,
+        issues=issues,
+        pulls=pulls,
+        trusted=trusted,
+        runs=runs if snapshot.runs is not None else None,
+    )
+
+
+# ---- the sweep -----------------------------------------------------------------------------
+
+
+def _query(
+    client: Client, live: list[TaskRecord], policy: Policy, *, first: bool
+) -> dict[str, Any]:
+    """One answer's `repository`; the first query also pages through the labelled issues."""
+    aliases = "".join(
+        f"t{r.issue}: issue(number: {r.issue}) {{ ...IssueFields ...TaskFields }}\n"
+        f"p{r.issue}: pullRequests(headRefName: {json.dumps(r.branch)}, last: 5) "
+        "{ nodes { ...PullFields } }\n"
+        f"b{r.issue}: ref(qualifiedName: {json.dumps(f'refs/heads/{r.branch}')}) "
+        "{ target { oid } }\n"
+        for r in live
+    )
+    issues = (
+        "issues(labels: [$label], states: OPEN, first: 100, after: $after, "
+        "orderBy: {field: CREATED_AT, direction: ASC}) "
+        "{ pageInfo { hasNextPage endCursor } nodes { ...IssueFields } }"
+    )
+    head = "query Sweep($owner: String!, $name: String!"
+    head += ", $label: String!, $after: String)" if first else ")"
+    body = f"defaultBranchRef {{ name }}\n{issues if first else ''}\n{aliases}"
+    query = f"{head} {{ repository(owner: $owner, name: $name) {{ {body} }} }}"
+    owner, name = client.repository.split("/", 1)
+    variables: dict[str, Any] = {"owner": owner, "name": name}
+    if not first:
+        return _repository(client, _with_fragments(query, "sweep"), variables)
+    variables |= {"label": policy.labels.ready, "after": None}
+    repository = _repository(client, _with_fragments(query, "sweep"), variables)
+    query = query.replace(aliases, "") if aliases else query
+    page = repository["issues"]["pageInfo"]
+    while page["hasNextPage"]:
+        variables["after"] = page["endCursor"]
+        more = _repository(client, _with_fragments(query, "sweep"), variables)["issues"]
+        repository["issues"]["nodes"] += more["nodes"]
+        page = more["pageInfo"]
+    return repository
+
+
+def _repository(client: Client, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    data, _ = client.graphql(query, variables)
+    repository: dict[str, Any] = data["repository"]
+    return repository
+
+
+def _with_fragments(query: str, file: str) -> str:
+    """The query with the fragments that it uses (an unused one is an error to GitHub)."""
+    text = files("ao_actions.forge").joinpath(f"{file}.graphql").read_text()
+    parts = [f"fragment {part}" for part in text.split("fragment ") if part.strip()]
+    used = [part for part in parts if f"...{part.split()[1]}" in query]
+    return "\n".join([query, *used])
+
+
+def _task_pull(repository: Mapping[str, Any], record: TaskRecord) -> Pull | None:
+    """The newest pull request of the task's own branch (a fork's of that name is not ours)."""
+    found = (repository.get(f"p{record.issue}") or {"nodes": []})["nodes"]
+    own = [node for node in found if not node["isCrossRepository"]]
+    return nodes.pull(max(own, key=lambda node: node["number"])) if own else None
+
+
+def _runs(client: Client, live: list[TaskRecord]) -> tuple[Run, ...] | None:
+    """The work runs since the oldest live claim; not asked for while nothing is claimed."""
+    times = [record.claim.claimed_at for record in live if record.claim]
+    if not times:
+        return None
+    since = min(times).strftime("%Y-%m-%dT%H:%M:%SZ")
+    path = f"actions/workflows/{WORK_WORKFLOW}/runs"
+    found = client.pages(path, key="workflow_runs", event="workflow_dispatch", created=f">={since}")
+    return tuple(nodes.run(node) for node in found)
+
+
+def runs_named(client: Client, title: str, since: datetime) -> tuple[Run, ...]:
+    """The dispatched work runs of this name, lowest id first."""
+    found = client.pages(
+        f"actions/workflows/{WORK_WORKFLOW}/runs",
+        key="workflow_runs",
+        event="workflow_dispatch",
+        created=f">={since:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    named = (nodes.run(node) for node in found if node["display_title"] == title)
+    return tuple(sorted(named, key=lambda run: run.id))
+
+
+# ---- details -------------------------------------------------------------------------------
+
+
+def _facts(
+    client: Client, snapshot: Snapshot, numbers: Iterable[int], policy: Policy
+) -> dict[int, Issue]:
+    numbers = tuple(numbers)
+    if not numbers:
+        return {}
+    found = _issue_details(client, numbers, "FactFields")
+    blocked = _blocked(client, numbers)
+    return {
+        number: replace(
+            snapshot.issues[number],
+            facts=nodes.issue_facts(
+                node,
+                blocked_by=blocked.get(number, ()),
+                may_write=client.may_write,
+                policy=policy,
+            ),
+        )
+        for number, node in found.items()
+    }
+
+
+def _blocked(client: Client, numbers: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+    """Open dependencies. Older GitHub Enterprise Servers do not have the field: then none."""
+    try:
+        found = _issue_details(client, numbers, "BlockedFields")
+    except ForgeError as error:
+        if error.status == 200 and "blockedBy" in str(error):
+            return {}
+        raise
+    return {
+        number: tuple(b["number"] for b in node["blockedBy"]["nodes"] if b["state"] == "OPEN")
+        for number, node in found.items()
+    }
+
+
+def _issue_details(client: Client, numbers: tuple[int, ...], fragment: str) -> dict[int, Any]:
+    aliases = " ".join(f"t{n}: issue(number: {n}) {{ ...{fragment} }}" for n in numbers)
+    repository = _details(client, aliases)
+    return {n: repository[f"t{n}"] for n in numbers if repository.get(f"t{n}")}
+
+
+def _details(client: Client, aliases: str) -> dict[str, Any]:
+    owner, name = client.repository.split("/", 1)
+    query = (
+        "query Details($owner: String!, $name: String!) "
+        f"{{ repository(owner: $owner, name: $name) {{ {aliases} }} }}"
+    )
+    return _repository(client, _with_fragments(query, "details"), {"owner": owner, "name": name})
+
+
+def _with_threads(client: Client, snapshot: Snapshot, issues: Iterable[int]) -> dict[int, Pull]:
+    pulls = {number: snapshot.pulls[number] for number in issues}
+    found = threads(client, [pull.number for pull in pulls.values()])
+    return {
+        number: replace(pull, threads=found.get(pull.number, ())) for number, pull in pulls.items()
+    }
+
+
+def threads(client: Client, pulls: Iterable[int]) -> dict[int, tuple[Thread, ...]]:
+    """The review threads of these pull requests, each whole (its last 50 comments)."""
+    numbers = list(pulls)
+    if not numbers:
+        return {}
+    aliases = " ".join(f"p{n}: pullRequest(number: {n}) {{ ...ThreadFields }}" for n in numbers)
+    repository = _details(client, aliases)
+    return {
+        n: tuple(nodes.threads_of(repository[f"p{n}"])) for n in numbers if repository.get(f"p{n}")
+    }
+
+
+def _has_handoff(client: Client, run_id: int) -> bool:
+    artifacts = client.pages(f"actions/runs/{run_id}/artifacts", key="artifacts")
+    return any(a["name"].startswith("handoff-") and not a["expired"] for a in artifacts)

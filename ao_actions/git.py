@@ -1,0 +1,209 @@
+"""git, run safely: one place that starts it, hides the token and turns failure into errors.
+
+The token goes to git by environment (`GIT_CONFIG_*`), never by argument or URL, so no process
+listing, log or `.git/config` holds it. Hooks, prompts and foreign transports are off. Only
+arguments made by us are passed; outside text travels by standard input or file.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ao_actions.errors import GitError, ToolMissingError
+
+ZERO = "0" * 40
+_CONFIG = {
+    "core.hooksPath": os.devnull,
+    "protocol.ext.allow": "never",
+    "credential.helper": "",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "transfer.fsckObjects": "true",
+    "gc.auto": "0",
+    "advice.detachedHead": "false",
+    "core.quotePath": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who writes a commit."""
+
+    name: str
+    email: str
+
+
+BOT = Identity("ao-actions", "ao-actions@users.noreply.github.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A repository to fetch from and push to, with the token that opens it."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+    def config(self) -> dict[str, str]:
+        """Git configuration that authenticates requests to this host and no other."""
+        parts = urlsplit(self.url)
+        if self.token is None or parts.scheme not in ("http", "https"):
+            return {}
+        basic = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+        origin = f"{parts.scheme}://{parts.netloc}/"
+        return {f"http.{origin}.extraheader": f"AUTHORIZATION: basic {basic}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a git command did."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode(errors="replace").strip()
+
+
+class Git:
+    """git in one directory, against one remote."""
+
+    def __init__(self, directory: Path, remote: Remote | None = None) -> None:
+        self.directory = directory
+        self.remote = remote
+
+    @classmethod
+    def scratch(cls, directory: Path, remote: Remote | None = None) -> Git:
+        """A new, empty, bare repository in `directory`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        git = cls(directory, remote)
+        git.run("init", "--quiet", "--bare", "--template=", str(directory))
+        return git
+
+    def run(
+        self,
+        *args: str,
+        input: bytes | None = None,  # noqa: A002 - as in subprocess.run
+        identity: Identity = BOT,
+        env: Mapping[str, str] | None = None,
+    ) -> str:
+        """What the command prints, stripped.
+
+        :raises GitError: it failed
+        """
+        done = self.attempt(*args, input=input, identity=identity, env=env)
+        if done.code != 0:
+            message = done.err.strip().splitlines()
+            last = message[-1] if message else f"exit code {done.code}"
+            raise GitError(f"git {args[0]}: {last}", output=done.err)
+        return done.text
+
+    def attempt(
+        self,
+        *args: str,
+        input: bytes | None = None,  # noqa: A002 - as in subprocess.run
+        identity: Identity = BOT,
+        env: Mapping[str, str] | None = None,
+    ) -> Done:
+        """Run the command and say how it went, whatever its exit code.
+
+        :raises ToolMissingError: there is no git on this machine
+        """
+        try:
+            import git as gitpython
+        except ImportError as error:
+            raise ToolMissingError(
+                "git was not found: install git 2.38 or newer and put it on PATH"
+            ) from error
+        driver = gitpython.cmd.Git(str(self.directory))
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(input or b"")
+            stdin.seek(0)
+            try:
+                code, out, err = driver.execute(
+                    ["git", *args],
+                    istream=stdin,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    env=self._environment(identity, env or {}),
+                )
+            except gitpython.exc.GitCommandNotFound as error:
+                raise ToolMissingError(
+                    "git was not found: install git 2.38 or newer and put it on PATH"
+                ) from error
+        return Done(int(code), bytes(out), str(err))
+
+    def _environment(self, identity: Identity, extra: Mapping[str, str]) -> dict[str, str]:
+        config = {**_CONFIG, **(self.remote.config() if self.remote else {})}
+        env = {
+            "LC_ALL": "C",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "",
+            "SSH_ASKPASS": "",
+            "GIT_CONFIG_COUNT": str(len(config)),
+            "GIT_AUTHOR_NAME": identity.name,
+            "GIT_AUTHOR_EMAIL": identity.email,
+            "GIT_COMMITTER_NAME": identity.name,
+            "GIT_COMMITTER_EMAIL": identity.email,
+        }
+        for index, (key, value) in enumerate(config.items()):
+            env[f"GIT_CONFIG_KEY_{index}"] = key
+            env[f"GIT_CONFIG_VALUE_{index}"] = value
+        return {**env, **extra}
+
+    # ---- what several callers need ---------------------------------------------------------
+
+    def fetch(self, *refspecs: str, depth: int | None = 1, filters: str | None = None) -> bool:
+        """Fetch from the remote; False where it has no such ref.
+
+        :raises GitError: the remote did not answer, or refused
+        """
+        options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
+        options += [f"--depth={depth}"] if depth else []
+        options += [f"--filter={filters}"] if filters else []
+        done = self.attempt("fetch", *options, self._url(), *refspecs)
+        if done.code == 0:
+            return True
+        if "couldn't find remote ref" in done.err:
+            return False
+        raise GitError(self._explain("fetch", done.err), output=done.err)
+
+    def remote_refs(self, *patterns: str) -> dict[str, str]:
+        """The remote's refs that match, as they are now: name to commit."""
+        done = self.attempt("ls-remote", "--quiet", self._url(), *patterns)
+        if done.code != 0:
+            raise GitError(self._explain("ls-remote", done.err), output=done.err)
+        pairs = (line.split("\t", 1) for line in done.text.splitlines())
+        return {name: oid for oid, name in pairs}
+
+    def push(self, moves: Mapping[str, tuple[str, str]]) -> Done:
+        """Move refs together or not at all: ref to (old commit, new commit).
+
+        Each move is leased on its old commit ("" = the ref must not exist), so it can only be
+        refused, never overwrite (design 3). The caller reads the refs to learn what happened.
+        """
+        leases = [f"--force-with-lease={ref}:{old}" for ref, (old, _) in moves.items()]
+        specs = [f"{new}:{ref}" for ref, (_, new) in moves.items()]
+        return self.attempt("push", "--porcelain", "--atomic", *leases, self._url(), *specs)
+
+    def _url(self) -> str:
+        assert self.remote is not None  # noqa: S101 - only repositories with a remote get here
+        return self.remote.url
+
+    def _explain(self, verb: str, err: str) -> str:
+        lines = [line for line in err.strip().splitlines() if line]
+        return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}"
+
+
+def porcelain_reasons(output: str) -> Sequence[str]:
+    """Why refs were refused, from `git push --porcelain`."""
+    return [line.split("\t")[-1] for line in output.splitlines() if line.startswith("!")]

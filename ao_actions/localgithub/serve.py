@@ -1,0 +1,94 @@
+"""`ao-actions localgithub serve`: a local GitHub in the foreground, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from ao_actions.localgithub import seed as seeding
+from ao_actions.localgithub.server import LocalGitHub
+from ao_actions.localgithub.world import World
+
+_FIRST_USER = "octocat"
+_FIRST_REPOSITORY = "octocat/hello"
+
+
+def serve(root: Path, port: int = 0, seed: Path | None = None, socket: Path | None = None) -> None:
+    """Serves the world under `root`; a new one is filled from `seed`, or with octocat's.
+
+    Raises PortTakenError (an OSError) when the port is in use, ValueError for a bad seed.
+    """
+    with _until_signal() as ended, LocalGitHub(root, port=port, socket=socket) as server:
+        _fill(server.world, seed)
+        print(describe(server, socket), flush=True)  # noqa: T201 - this is a command's output
+        ended.wait()
+    print("stopped; the world is kept", file=sys.stderr)  # noqa: T201
+
+
+def _fill(world: World, seed: Path | None) -> None:
+    """A world that has repositories is served as it is."""
+    if world.repositories:
+        return
+    if seed is not None:
+        seeding.load(world, seed)
+        return
+    world.add_user(_FIRST_USER, name="The Octocat", email="octocat@example.com")
+    world.add_token(_FIRST_USER)
+    repo = world.create_repository(_FIRST_REPOSITORY)
+    seeding.commit_files(world, repo, {"README.md": "# hello\n"}, "Initial commit")
+
+
+def describe(server: LocalGitHub, socket: Path | None) -> str:
+    """What runs where, and how to point git, gh and curl at it."""
+    world = server.world
+    people = {token.login: token.value for token in world.tokens.values() if token.kind == "user"}
+    lines = [
+        f"local GitHub at {server.url}",
+        f"  REST     {server.api_url}",
+        f"  GraphQL  {server.graphql_url}",
+        f"  world    {world.root}",
+        "",
+        "tokens",
+        *(f"  {login:<16} {value}" for login, value in people.items()),
+        "",
+        "repositories",
+        *(f"  {name}" for name in world.repositories),
+        "",
+    ]
+    token = next(iter(people.values()), "TOKEN")
+    name = next(iter(world.repositories), "OWNER/REPO")
+    address = server.url.replace("://", f"://x-access-token:{token}@")
+    lines += [
+        f"git clone {address}/{name}.git",
+        f"curl -H 'Authorization: Bearer {token}' {server.api_url}/repos/{name}",
+    ]
+    if socket is None:
+        lines.append("gh needs a Unix socket: start again with --socket FILE")
+    else:
+        lines += [
+            f"mkdir -p {socket}.gh && echo 'http_unix_socket: {socket}' > {socket}.gh/config.yml",
+            f"GH_CONFIG_DIR={socket}.gh GH_TOKEN={token} GH_REPO={name} gh issue list",
+        ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _until_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets; the handlers before are put back."""
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        ended.set()
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

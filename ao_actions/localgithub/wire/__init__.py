@@ -1,0 +1,1 @@
+"""Records into the JSON of GitHub's REST API and webhooks, by noun."""

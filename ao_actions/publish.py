@@ -1,0 +1,316 @@
+"""The `publish` job: an attempt's hand-off becomes a commit, a pull request and a record.
+
+It runs no code of the agent's. Task and epoch come from the dispatch, everything else from
+the ledger; the hand-off is tainted. Branch and ledger move in one atomic push, each leased on
+the commit that was read; what follows it (the pull request, the replies) any later pass can
+complete (design 3, 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from ao_actions.config import Config
+from ao_actions.core import actions, text, transitions
+from ao_actions.core.model import Book, Claim, Outcome, Phase, Reply, Spent, Stop, TaskRecord
+from ao_actions.errors import AoError, GitError, LedgerError
+from ao_actions.forge import act
+from ao_actions.forge.client import Client
+from ao_actions.git import Git
+from ao_actions.ledger import TRIES, Ledger
+from ao_actions.runtime import Job
+from ao_actions.work import handoff, inspection, reading, session
+from ao_actions.work.handoff import Handoff, TaintedError
+
+RECONCILE_WORKFLOW = "ao-reconcile.yml"
+BACKOFF = timedelta(minutes=15)
+LONGEST_PAUSE = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What `publish` needs. `pusher` holds the token that pushes and opens pull requests."""
+
+    client: Client
+    pusher: Client
+    ledger: Ledger
+    git: Git
+    config: Config
+    job: Job
+    folder: Path
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the attempt came to, as it will be written down. `commit`: to be pushed."""
+
+    outcome: Outcome
+    detail: str = ""
+    commit: str | None = None
+    spent: Spent | None = None
+    message: str = ""
+    replies: tuple[Reply, ...] = ()
+    stop: Stop | None = None
+    until: datetime | None = None
+    proven: bool = False
+
+
+def publish(work: Publication, issue: int, epoch: int) -> Outcome:
+    """Publish one attempt; its outcome is in the ledger when this returns.
+
+    :raises AoError: GitHub or git failed; the claim stands and the job may be run again
+    """
+    record = work.ledger.read().book.tasks.get(issue)
+    refusal = session.not_current(
+        work.client, record, issue=issue, epoch=epoch, run_id=work.job.run_id
+    )
+    if refusal is not None or record is None or record.claim is None:
+        work.say(f"superseded: {refusal}")
+        return Outcome.SUPERSEDED
+    base = record.claim.base
+    verdict = _judge(work, record, record.claim)
+    verdict = _look_again(work, record, verdict)
+    written = _transact(work, record, verdict)
+    if written is None:
+        work.say("superseded: the claim was released meanwhile")
+        return Outcome.SUPERSEDED
+    record, verdict = written
+    work.say(f"{verdict.outcome}: {verdict.detail or 'published'}")
+    _follow_up(work, record, base, verdict)
+    return verdict.outcome
+
+
+def wake_reconcile(client: Client) -> None:
+    """Start a pass that sees what has just happened."""
+    branch = client.get("")["default_branch"]
+    act.dispatch_workflow(client, RECONCILE_WORKFLOW, branch, {})
+
+
+# ---- judging the hand-off ------------------------------------------------------------------
+
+
+def _judge(work: Publication, record: TaskRecord, claim: Claim) -> Verdict:
+    """From tainted hand-off to verdict; a refusal is a normal outcome."""
+    try:
+        given = handoff.read(work.folder)
+        if given is None:
+            return Verdict(outcome=Outcome.AGENT_ERROR, detail="the agent job left no hand-off")
+        return _accept(work, record, claim, given)
+    except TaintedError as error:
+        return _refused(work, str(error))
+
+
+def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff) -> Verdict:
+    verdict = Verdict(
+        outcome=given.outcome,
+        detail=text.line(given.detail, limit=300),
+        spent=given.spent,  # the agent's job says so; the meter's figure comes with the meter
+        message=text.neutral(given.message, limit=8000),
+        until=given.until,
+        proven=given.proven,
+    )
+    if given.outcome is Outcome.NO_CHANGE:
+        return replace(verdict, replies=_replies(given, claim, commit=None))
+    if given.outcome is not Outcome.CHANGES:
+        return verdict
+    bundle = handoff.bundle(work.folder)
+    if bundle is None:
+        raise TaintedError("the outcome says `changes`, but there is no bundle")
+    accepted = inspection.inspect(work.git, bundle, claim, work.config)
+    message = _message(work, record, claim, given)
+    commit = inspection.remake(work.git, accepted, message, at=work.client.now())
+    count = len(accepted.paths)
+    return replace(
+        verdict,
+        detail=f"{count} file{'s' if count != 1 else ''} changed",
+        commit=commit,
+        replies=_replies(given, claim, commit=commit),
+    )
+
+
+def _message(work: Publication, record: TaskRecord, claim: Claim, given: Handoff) -> str:
+    """The commit's message; of a task's first commit it is the pull request's text too."""
+    issue = work.client.get(f"issues/{record.issue}")
+    title = text.line(issue["title"], limit=90) or f"Work on issue {record.issue}"
+    said = text.neutral(given.message, limit=8000)
+    checked = [f"- `{v.command}` passed" for v in given.verified if v.passed]
+    subject = title if not record.published else f"{_because(claim)} ({title})"
+    paragraphs = [
+        subject,
+        f"Closes #{record.issue}" if not record.published else "",
+        said,
+        "\n".join(["Verified before the hand-off:", *checked]) if checked else "",
+        f"Attempt {record.epoch} by {claim.agent}, set going by {record.owner}.",
+        f"Co-authored-by: {claim.agent} <{claim.agent}@ao-actions.invalid>",
+    ]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def _because(claim: Claim) -> str:
+    match claim.reason:
+        case Phase.CI_FAILED:
+            return "Mend the failing checks"
+        case Phase.CONFLICTED:
+            return f"Merge {claim.base}"
+        case Phase.CHANGES_REQUESTED:
+            return "Answer the review"
+        case _:
+            return "Go on"
+
+
+def _replies(given: Handoff, claim: Claim, *, commit: str | None) -> tuple[Reply, ...]:
+    """One reply per review thread of the claim: the agent's own, or a plain account."""
+    own = {reply.thread: reply.body for reply in given.replies}
+    done = f"Done in {commit[:12]}." if commit else "Nothing was changed."
+    replies = []
+    for name, item in reading.thread_names(claim.items).items():
+        said = text.neutral(own.get(name, given.message), limit=1500)
+        body = "\n\n".join(part for part in (done, said) if part)
+        replies.append(Reply(thread=reading.thread_id(item), item=item, body=body))
+    return tuple(replies)
+
+
+def _refused(work: Publication, rule: str) -> Verdict:
+    reason = text.line(rule, limit=300)
+    return Verdict(
+        outcome=Outcome.REFUSED,
+        detail=reason,
+        stop=Stop(
+            reason=f"what the agent made was refused: {reason}",
+            ask="The hand-off is among the run's artifacts.",
+            at=work.client.now(),
+            url=f"{work.client.address.server}/{work.client.repository}"
+            f"/actions/runs/{work.job.run_id}",
+        ),
+    )
+
+
+# ---- the last look, and the push -----------------------------------------------------------
+
+
+def _look_again(work: Publication, record: TaskRecord, verdict: Verdict) -> Verdict:
+    """Directly before the push: did a human stop it meanwhile (design 2.4)?"""
+    issue = work.client.get(f"issues/{record.issue}")
+    labels = {label["name"] for label in issue["labels"]}
+    others = {user["login"] for user in issue["assignees"]} - {record.owner}
+    pulls = work.client.get(
+        "pulls", head=f"{work.client.repository.split('/')[0]}:{record.branch}", state="all"
+    )
+    reasons = (
+        (issue["state"] != "open", "the issue was closed"),
+        (work.config.labels.ready not in labels, "the label was removed"),
+        (bool(others), "somebody else was assigned"),
+        (bool(pulls) and pulls[0]["state"] != "open", "the pull request was closed"),
+    )
+    stopped = next((reason for holds, reason in reasons if holds), None)
+    if stopped is None:
+        return verdict
+    return Verdict(outcome=Outcome.WITHDRAWN, detail=stopped, spent=verdict.spent)
+
+
+def _transact(
+    work: Publication, record: TaskRecord, verdict: Verdict
+) -> tuple[TaskRecord, Verdict] | None:
+    """Move branch and ledger together; None when the claim is not ours any more."""
+    issue, epoch = record.issue, record.epoch
+    branch = f"refs/heads/{record.branch}"
+    for turn in range(TRIES):
+        tip = work.ledger.read()
+        current = tip.book.tasks.get(issue)
+        ours = transitions.is_current(tip.book, issue, epoch, work.job.run_id)
+        if current is None or current.claim is None or not ours:
+            return None
+        book, published = _written(tip.book, current, current.claim, verdict, work)
+        line = f"task {issue}: {verdict.outcome}, epoch {epoch}"
+        draft = work.ledger.draft(tip, book, [line], at=work.client.now())
+        moves = {branch: (current.claim.head, verdict.commit)} if verdict.commit else {}
+        try:
+            if work.ledger.push(draft, moves):
+                return published, verdict
+        except GitError as error:
+            if not moves:
+                raise
+            verdict = replace(_refused(work, str(error)), spent=verdict.spent)
+            continue
+        if moves:
+            verdict = _if_branch_moved(work, branch, current.claim, verdict)
+        work.ledger.pause(work.ledger.jitter() * min(2.0, 0.05 * 2**turn))
+    raise LedgerError(f"the ledger was moved by others {TRIES} times in a row: run the job again")
+
+
+def _if_branch_moved(work: Publication, branch: str, claim: Claim, verdict: Verdict) -> Verdict:
+    """A stale or deleted branch is a human's doing: theirs from here on, nothing is pushed."""
+    now = work.ledger.git.remote_refs(branch).get(branch, "")
+    if now == claim.head:
+        return verdict
+    name = branch.removeprefix("refs/heads/")
+    what = f"{name} was moved to {now[:7]}" if now else f"{name} was deleted"
+    refused = _refused(work, f"{what} while the agent worked")
+    return replace(refused, spent=verdict.spent)
+
+
+def _written(
+    book: Book, record: TaskRecord, claim: Claim, verdict: Verdict, work: Publication
+) -> tuple[Book, TaskRecord]:
+    """The book as it will be, and the task's record in it."""
+    now = work.client.now()
+    not_before = None
+    fleet = book.fleet
+    if verdict.outcome is Outcome.LIMITED:
+        not_before = min(verdict.until or now + _backoff(record), now + LONGEST_PAUSE)
+        if verdict.proven and verdict.until is not None:
+            fleet = replace(fleet, paused={**fleet.paused, claim.agent: not_before})
+    published = transitions.publish(
+        replace(record, claim=replace(claim, run_id=work.job.run_id)),
+        outcome=verdict.outcome,
+        detail=verdict.detail,
+        at=now,
+        spent=verdict.spent,
+        head=verdict.commit,
+        replies=verdict.replies,
+        stop=verdict.stop,
+        not_before=not_before,
+    )
+    return replace(book.put(published), fleet=fleet), published
+
+
+def _backoff(record: TaskRecord) -> timedelta:
+    """15 minutes, doubling to 6 hours, for a limit that names no reset time."""
+    in_a_row = 0
+    for attempt in reversed(record.attempts):
+        if attempt.outcome is not Outcome.LIMITED:
+            break
+        in_a_row += 1
+    return min(BACKOFF * (1 << min(in_a_row, 8)), timedelta(hours=6))
+
+
+# ---- what follows the push -----------------------------------------------------------------
+
+
+def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdict) -> None:
+    """The pull request and the replies, early; a failure here is mended by a later pass."""
+    steps: list[Callable[[], act.Performed]] = []
+    if verdict.commit is not None:
+        opening = actions.OpenPull(
+            issue=record.issue,
+            branch=record.branch,
+            base=base,
+            head=record.published[0],
+            because="its commit was pushed",
+        )
+        steps.append(partial(act.open_pull, work.pusher, opening))
+    steps += [
+        partial(act.answer, work.client, reply.thread, reply.item, reply.body)
+        for reply in verdict.replies
+    ]
+    for step in steps:
+        try:
+            done = step()
+            work.say(f"{done.what} {done.url}".strip())
+        except AoError as error:
+            work.say(f"left for the next pass: {error}")

@@ -1,0 +1,137 @@
+"""One pass: observe, decide, act. The only place where the three meet (design 2.1).
+
+Whatever woke it (an event, the schedule, a person), it looks at the whole repository and does
+what follows from what it sees. A pass may die at any instruction: the next one goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ao_actions.core import actions
+from ao_actions.core.decide import decide
+from ao_actions.core.lookup import unknowns
+from ao_actions.core.model import Policy, Snapshot
+from ao_actions.errors import AoError, GitError
+from ao_actions.forge import act, observe
+from ao_actions.forge.client import Client
+from ao_actions.ledger import Ledger, Tip
+
+ROUNDS = 20  # of looking things up; each round makes fewer things unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One action of a pass and what came of it: planned, written, created, updated, ..."""
+
+    action: actions.Action
+    result: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What one pass saw and did. `failures`: effects that GitHub refused."""
+
+    snapshot: Snapshot
+    steps: tuple[Step, ...]
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Reconciler:
+    """Everything a pass needs; `say` gets a line for each thing done."""
+
+    client: Client
+    ledger: Ledger
+    policy: Policy
+    say: Callable[[str], None]
+
+    def observe(self, tip: Tip) -> Snapshot:
+        """All that a decision needs, for the ledger as it was read.
+
+        :raises ForgeError: GitHub did not answer, so nothing can be decided
+        """
+        snapshot = observe.sweep(self.client, tip.book, self.policy)
+        for _ in range(ROUNDS):
+            unknown = unknowns(snapshot, self.policy)
+            if not unknown:
+                break
+            known = self.ledger.recall(Tip(tip.oid, snapshot.book), unknown.issues)
+            snapshot = replace(snapshot, book=known.book)
+            snapshot = observe.learn(self.client, snapshot, unknown, self.policy)
+        return snapshot
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """When git may not read the repository, the API's answer says why more clearly."""
+        try:
+            yield
+        except GitError:
+            self.client.get("")
+            raise
+
+    def look(self) -> Snapshot:
+        """What a pass would decide from.
+
+        :raises AoError: the ledger, or the repository, cannot be read
+        """
+        with self.explained():
+            tip = self.ledger.read()
+        return self.observe(tip)
+
+    def run(self, *, dry: bool = False) -> Pass:
+        """One pass; with `dry` it only plans.
+
+        :raises AoError: nothing could be read, or the ledger could not be written
+        """
+        if dry:
+            snapshot = self.look()
+            plan = decide(snapshot, self.policy)
+            steps = tuple(Step(action=action, result="planned") for action in plan)
+            return Pass(snapshot=snapshot, steps=steps)
+        seen: list[Snapshot] = []
+        done: list[Step] = []
+        failures: list[str] = []
+
+        def propose(tip: Tip) -> tuple[actions.Action, ...]:
+            """Decide for this tip. The plan begins with the last words on tasks that end; they
+            are said before the push, for a finished task is not looked at again."""
+            seen.append(self.observe(tip))
+            plan = decide(seen[-1], self.policy)
+            farewells, rest = _split(plan)
+            done.extend(self._perform(action, seen[-1], failures) for action in farewells)
+            return rest
+
+        with self.explained():
+            written = self.ledger.transact(propose, self.policy, clock=self.client.now)
+        for action in written.plan:
+            if isinstance(action, actions.Transition):
+                self.say(f"{actions.describe(action)} ({action.because})")
+                done.append(Step(action=action, result="written"))
+            else:
+                done.append(self._perform(action, seen[-1], failures))
+        return Pass(snapshot=seen[-1], steps=tuple(done), failures=tuple(failures))
+
+    def _perform(self, action: actions.Effect, snapshot: Snapshot, failures: list[str]) -> Step:
+        """One effect; its failure stops no other (the next pass plans it again)."""
+        try:
+            result = act.perform(self.client, action, snapshot.default_branch)
+        except AoError as error:
+            failures.append(f"{actions.describe(action)}: {error}")
+            self.say(f"{actions.describe(action)}: FAILED: {error}")
+            return Step(action=action, result="failed")
+        self.say(f"{actions.describe(action)}: {result.what} ({action.because})")
+        return Step(action=action, result=result.what, url=result.url)
+
+
+def _split(
+    plan: tuple[actions.Action, ...],
+) -> tuple[tuple[actions.Effect, ...], tuple[actions.Action, ...]]:
+    """The effects that stand before the first transition, and the rest of the plan."""
+    for index, action in enumerate(plan):
+        if isinstance(action, actions.Transition):
+            return tuple(a for a in plan[:index] if isinstance(a, actions.Effect)), plan[index:]
+    return (), plan

@@ -1,0 +1,137 @@
+"""The GitHub Actions environment: who we are in a run, and what we say to the runner.
+
+Rules of the runner's protocols: GitHub docs, "Workflow commands for GitHub Actions".
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ao_actions.errors import AoError, AuthError
+
+SUMMARY_LIMIT = 900_000  # of the 1 MiB that GitHub takes per step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The run that this process is part of."""
+
+    run_id: int
+    run_attempt: int
+
+    @classmethod
+    def current(cls, env: Mapping[str, str] = os.environ) -> Job:
+        """:raises AoError: this is not a GitHub Actions job"""
+        try:
+            return cls(
+                run_id=int(env["GITHUB_RUN_ID"]), run_attempt=int(env.get("GITHUB_RUN_ATTEMPT", 1))
+            )
+        except (KeyError, ValueError):
+            raise AoError(
+                "this command works inside a GitHub Actions job (GITHUB_RUN_ID is not set)"
+            ) from None
+
+
+def in_actions(env: Mapping[str, str] = os.environ) -> bool:
+    return env.get("GITHUB_ACTIONS") == "true"
+
+
+def token(env: Mapping[str, str] = os.environ) -> str:
+    """The token for GitHub, from GITHUB_TOKEN or GH_TOKEN.
+
+    :raises AuthError: neither is set
+    """
+    for name in ("GITHUB_TOKEN", "GH_TOKEN"):
+        if env.get(name):
+            return env[name]
+    raise AuthError("no token: set GITHUB_TOKEN (for example to the output of `gh auth token`)")
+
+
+def has_token(env: Mapping[str, str] = os.environ) -> bool:
+    return bool(env.get("GITHUB_TOKEN") or env.get("GH_TOKEN"))
+
+
+def work_root(env: Mapping[str, str] = os.environ) -> Path:
+    """Where an attempt works: the same absolute path on every hosted runner."""
+    return Path(env.get("RUNNER_TEMP") or tempfile.gettempdir()) / "ao"
+
+
+def repository(option: str | None, env: Mapping[str, str] = os.environ) -> str:
+    """`owner/name` from the option, the run, or the clone's origin.
+
+    :raises AoError: none of them says it
+    """
+    name = option or env.get("GITHUB_REPOSITORY") or _origin()
+    if name is None or name.count("/") != 1 or not all(name.split("/")):
+        raise AoError(
+            f"which repository? {name!r} is not `owner/name`: use --repository, or run this "
+            "in a clone whose origin is on GitHub"
+        )
+    return name
+
+
+def _origin() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "config", "--get", "remote.origin.url"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    url = done.stdout.strip().removesuffix(".git")
+    parts = url.replace(":", "/").split("/")
+    return "/".join(parts[-2:]) if len(parts) > 2 else None
+
+
+def summary(markdown: str, env: Mapping[str, str] = os.environ) -> None:
+    """Append to the job summary, where there is one."""
+    path = env.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown[:SUMMARY_LIMIT] + "\n")
+
+
+def output(name: str, value: str, env: Mapping[str, str] = os.environ) -> None:
+    """Set a step output. One line only: ours are words and numbers."""
+    path = env.get("GITHUB_OUTPUT")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{name}={' '.join(value.split())}\n")
+
+
+def mask(secret: str) -> None:
+    """Keep a value out of the log from here on."""
+    if in_actions() and secret:
+        sys.stdout.write(f"::add-mask::{escape(secret)}\n")
+
+
+def annotate(level: str, message: str) -> None:
+    """An error, warning or notice on the run's page; plain text elsewhere."""
+    if in_actions():
+        sys.stdout.write(f"::{level}::{escape(message)}\n")
+    else:
+        sys.stderr.write(f"{level}: {message}\n")
+
+
+def escape(message: str) -> str:
+    """A workflow command's message, so that its text cannot become another command.
+
+    Source: actions/toolkit, escapeData: percent, carriage return, line feed.
+    """
+    return message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def defuse(text: str) -> str:
+    """Outside text for the log: no line of it can be read as a workflow command."""
+    return "\n".join(
+        f" {line}" if line.lstrip().startswith(("::", "##[")) else line
+        for line in text.splitlines()
+    )

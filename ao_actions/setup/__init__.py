@@ -1,0 +1,1 @@
+"""Puts the factory into a repository: configuration, workflows, labels."""

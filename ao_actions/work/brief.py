@@ -1,0 +1,85 @@
+"""The brief: what the agent is told, in layers (design 6).
+
+Fixed rules, the repository's rules, the issue, then why it is called again. What other people
+wrote stands in fences that it cannot close.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ao_actions.config import Config
+from ao_actions.core import text
+from ao_actions.core.model import Phase, Thread
+from ao_actions.rendering import render
+
+LIMIT = 40_000  # characters of any one outside text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """Everything that goes into a brief, read by a trusted hand from GitHub and the ledger."""
+
+    repository: str
+    number: int
+    title: str
+    body: str
+    reason: Phase
+    base: str
+    failures: tuple[tuple[str, str], ...] = ()  # job name, excerpt of its log
+    reviews: tuple[tuple[str, str], ...] = ()  # author, body
+    threads: tuple[tuple[str, Thread], ...] = ()  # its name in the brief ("T1"), the thread
+
+
+def write(assigned: Assigned, config: Config) -> str:
+    """The brief as Markdown."""
+    return render(
+        "prompts/brief.md.j2",
+        repository=assigned.repository,
+        number=assigned.number,
+        protected=", ".join(f"`{pattern}`" for pattern in config.protected),
+        verify=", ".join(f"`{command}`" for command in config.verify),
+        rules=config.rules.strip(),
+        issue=_quoted(f"{assigned.title}\n\n{assigned.body}"),
+        feedback=_feedback(assigned),
+        threads="\n\n".join(_thread(name, thread) for name, thread in assigned.threads),
+    )
+
+
+def mend(failure: str) -> str:
+    """What is added to the brief when the verify commands failed after the agent's work."""
+    return (
+        "\n\n## The verify commands fail on your changes\n\n"
+        "Your changes are still in the checkout. Mend what fails:\n\n" + _quoted(failure)
+    )
+
+
+def _feedback(assigned: Assigned) -> str:
+    match assigned.reason:
+        case Phase.CI_FAILED:
+            logs = [
+                f"Job `{text.line(job, limit=100)}`:\n\n{_quoted(log)}"
+                for job, log in assigned.failures
+            ]
+            return "\n\n".join(["The checks of your pull request fail. Mend them.", *logs])
+        case Phase.CONFLICTED:
+            return (
+                f"`{assigned.base}` has moved and was merged into your branch. Resolve every "
+                "conflict in the checkout (search for `<<<<<<<`), keeping what both sides meant."
+            )
+        case Phase.CHANGES_REQUESTED:
+            bodies = [f"@{author} wrote:\n\n{_quoted(body)}" for author, body in assigned.reviews]
+            return "\n\n".join(["A reviewer asks for changes to your pull request.", *bodies])
+        case _:
+            return ""
+
+
+def _thread(name: str, thread: Thread) -> str:
+    where = f"{thread.path}:{thread.line}" if thread.line else thread.path
+    said = [f"@{c.author}:\n{c.body}" for c in thread.comments]
+    quoted = _quoted("\n\n".join(said))
+    return f"### {name} at `{text.line(where, limit=300)}`\n\n{quoted}"
+
+
+def _quoted(outside: str) -> str:
+    return text.fenced(outside[:LIMIT], "text")

@@ -1,0 +1,102 @@
+"""The checkout that an agent works in: made without leaving a token, committed by us.
+
+The agent may do to it what it likes; what counts is the state of its files at the end, taken
+with a fresh index as one commit on top of the commit it began with.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ao_actions.git import Git, Remote
+from ao_actions.work import handoff
+
+DEPTH = 50  # enough history for an agent to look at, and cheap to fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A work tree at `start`. Its objects lie in `store`, out of the agent's reach.
+
+    `start` is the commit that the attempt's commit will have as first parent; `merging` is the
+    base's commit while a conflict is being resolved, its second parent.
+    """
+
+    path: Path
+    store: Git
+    start: str
+    merging: str | None = None
+
+
+def prepare(
+    path: Path, store: Path, remote: Remote, *, head: str, base: str, merge: bool
+) -> Checkout:
+    """A checkout of `head` (a commit), or of the tip of `base` for a new task (`head` empty).
+
+    With `merge` the base is merged into the work tree, conflicts and all. The agent gets a
+    clone of its own with no remote in it: nothing to push to and nothing to find.
+    """
+    for old in (path, store):
+        shutil.rmtree(old, ignore_errors=True)
+    git = Git.scratch(store, remote)
+    depth = None if merge else DEPTH
+    base_ref = f"refs/heads/{base}"
+    wanted = [f"+{base_ref}:{base_ref}"] + ([head] if head else [])
+    git.fetch(*wanted, depth=depth)
+    base_tip = git.run("rev-parse", base_ref)
+    start = head or base_tip
+    git.run("update-ref", "refs/heads/work", start)
+    _clone(git, path)
+    if not merge:
+        return Checkout(path, git, start)
+    Git(path).attempt("merge", "--no-commit", "--no-ff", base_tip)
+    return Checkout(path, git, start, merging=base_tip)
+
+
+def _clone(git: Git, path: Path) -> None:
+    """A clone with its own objects and no remote."""
+    url = f"file://{git.directory}"
+    local = Git(git.directory)
+    local.run("clone", "--quiet", "--no-tags", "--branch", "work", "--template=", url, str(path))
+    Git(path).run("remote", "remove", "origin")
+
+
+def commit(checkout: Checkout) -> str | None:
+    """The checkout's files as one commit in the store, or None when nothing has changed.
+
+    Hooks, the agent's index, its commits and its git configuration have no part in it: the
+    files are read with the store's own index, ignoring what the repository's .gitignore does.
+    """
+    work_tree = {
+        "GIT_WORK_TREE": str(checkout.path),
+        "GIT_DIR": str(checkout.store.directory),
+        "GIT_INDEX_FILE": str(checkout.store.directory / "handoff.index"),
+    }
+    store = checkout.store
+    (store.directory / "handoff.index").unlink(missing_ok=True)
+    store.run("read-tree", checkout.start, env=work_tree)
+    local = Git(checkout.path)
+    local.run("add", "--all", "--", ".", env=work_tree)
+    tree = store.run("write-tree", env=work_tree)
+    if checkout.merging is None and tree == store.run("rev-parse", f"{checkout.start}^{{tree}}"):
+        return None
+    parents = ["-p", checkout.start]
+    parents += ["-p", checkout.merging] if checkout.merging else []
+    return store.run("commit-tree", tree, *parents, "-m", "An agent's work", env=work_tree)
+
+
+def bundle(checkout: Checkout, commit_: str, folder: Path) -> None:
+    """Pack the commit, without the history that everybody has, into the hand-off."""
+    folder.mkdir(parents=True, exist_ok=True)
+    excluded = [f"^{checkout.start}"] + ([f"^{checkout.merging}"] if checkout.merging else [])
+    checkout.store.run("update-ref", handoff.BUNDLE_REF, commit_)
+    path = str((folder / handoff.BUNDLE).absolute())
+    checkout.store.run("bundle", "create", "--quiet", path, handoff.BUNDLE_REF, *excluded)
+
+
+def changed_files(checkout: Checkout, commit_: str) -> list[str]:
+    """Paths that the commit changes, for the log."""
+    out = checkout.store.run("diff", "--name-only", checkout.start, commit_)
+    return out.splitlines()

@@ -1,0 +1,112 @@
+"""The hand-off: what an attempt made, as the `publish` job gets it.
+
+`outcome.json` (strict), `work.bundle` (one commit on top of the commit the attempt began
+with) and `transcript.txt`. To publish all of it is tainted: an agent may have written any of
+these files (design 6).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ao_actions.core import codec
+from ao_actions.core.model import Outcome, Spent
+from ao_actions.errors import AoError
+
+OUTCOME = "outcome.json"
+BUNDLE = "work.bundle"
+TRANSCRIPT = "transcript.txt"
+BUNDLE_REF = "refs/ao/work"
+SCHEMA = 1
+
+OUTCOME_LIMIT = 512 * 1024
+BUNDLE_LIMIT = 100 * 1024 * 1024
+# What an agent's attempt can come to; the others are for publish and reconcile to say.
+SAYABLE = (
+    Outcome.CHANGES,
+    Outcome.NO_CHANGE,
+    Outcome.LIMITED,
+    Outcome.OUT_OF_BUDGET,
+    Outcome.TIMEOUT,
+    Outcome.AGENT_ERROR,
+)
+
+
+class TaintedError(AoError):
+    """The hand-off breaks a rule. The message names the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadReply:
+    """An agent's answer to one review thread (`thread`: its number in the brief)."""
+
+    thread: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """One verify command and whether it passed at the end."""
+
+    command: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """`outcome.json`. `proven`: a limit was seen by more than text (design 7)."""
+
+    schema: int = SCHEMA
+    outcome: Outcome
+    detail: str = ""
+    message: str = ""
+    spent: Spent | None = None
+    until: datetime | None = None
+    proven: bool = False
+    replies: tuple[ThreadReply, ...] = ()
+    verified: tuple[Verification, ...] = ()
+
+
+def write(folder: Path, handoff: Handoff) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(codec.encode(handoff), indent=1)
+    (folder / OUTCOME).write_text(text, encoding="utf-8")
+
+
+def read(folder: Path) -> Handoff | None:
+    """The hand-off in a folder, or None where there is none.
+
+    :raises TaintedError: it is too large, not the JSON that is wanted, or says too much
+    """
+    path = folder / OUTCOME
+    if not path.exists() and not path.is_symlink():
+        return None
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > OUTCOME_LIMIT:
+        raise TaintedError(f"{OUTCOME} is not a file of at most {OUTCOME_LIMIT} bytes")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        handoff = codec.decode(Handoff, value)
+    except (ValueError, RecursionError) as error:
+        raise TaintedError(f"{OUTCOME}: {error}") from None
+    if handoff.schema != SCHEMA or handoff.outcome not in SAYABLE:
+        raise TaintedError(f"{OUTCOME}: schema {handoff.schema}, outcome {handoff.outcome}")
+    cost = handoff.spent
+    if cost is not None and (cost.usd < 0 or cost.tokens < 0 or cost.seconds < 0):
+        raise TaintedError(f"{OUTCOME}: a negative cost")
+    return handoff
+
+
+def bundle(folder: Path) -> Path | None:
+    """The bundle's path, or None where there is none.
+
+    :raises TaintedError: it is not a plain file, or too large
+    """
+    path = folder / BUNDLE
+    if not path.exists() and not path.is_symlink():
+        return None
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > BUNDLE_LIMIT:
+        raise TaintedError(f"{BUNDLE} is not a file of at most {BUNDLE_LIMIT} bytes")
+    return path

@@ -1,0 +1,55 @@
+"""The repository's own verify commands, run without secrets on what the agent left.
+
+The commands come from `.github/ao.yml` of the default branch; what they run is agent-written
+code. So they get the bare environment that agents get, and none of their keys.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ao_actions.agents.base import Assignment, printable
+from ao_actions.agents.process import supervise
+from ao_actions.work.handoff import Verification
+
+SHOWN = 6000  # characters of output that go back to the agent
+
+
+def run(
+    commands: tuple[str, ...], assignment: Assignment, *, seconds: float
+) -> tuple[tuple[Verification, ...], str]:
+    """Each command's result, and the output of the first that failed ("" if none did)."""
+    results: list[Verification] = []
+    failure = ""
+    scratch = assignment.scratch
+    for command in commands:
+        ended = supervise(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=assignment.checkout,
+            environment=_environment(scratch),
+            stdin=None,
+            seconds=max(1.0, seconds),
+            transcript=scratch / "logs" / "verify.log",
+        )
+        passed = ended.code == 0 and not ended.timed_out
+        results.append(Verification(command=command, passed=passed))
+        if not passed and not failure:
+            out = printable((ended.stdout + b"\n" + ended.stderr).decode(errors="replace"))
+            ending = " (it ran out of time)" if ended.timed_out else ""
+            failure = f"$ {command}{ending}\n{out.strip()[-SHOWN:]}"
+    return tuple(results), failure
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    home = scratch / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    (scratch / "logs").mkdir(parents=True, exist_ok=True)
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "CI": "true",
+    }
