@@ -196,6 +196,9 @@ def _branch_prefix(value: Any) -> str:
     text = _prefix(value)
     if ":" in text:
         raise ValueError("a branch name has no colon")
+    for part in text.split("/")[:-1]:
+        if not part or part.startswith(".") or part.endswith((".", ".lock")):
+            raise ValueError(f"git takes no branch name with a part {part!r}")
     return text
 
 
@@ -219,7 +222,7 @@ def _agents(value: Any) -> tuple[AgentSettings, ...]:
 def _agent(item: Any) -> AgentSettings:
     if isinstance(item, str):
         item = {"name": item}
-    if not isinstance(item, dict) or not set(item) <= {"name", "command", "model"}:
+    if not isinstance(item, dict) or not {"name"} <= set(item) <= {"name", "command", "model"}:
         raise ValueError("an agent has `name`, and may have `command` and `model`")
     settings = AgentSettings(**{key: _line(text) for key, text in item.items()})
     if (settings.name == "command") != (settings.command is not None):

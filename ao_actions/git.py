@@ -82,6 +82,7 @@ class Git:
     @classmethod
     def scratch(cls, directory: Path, remote: Remote | None = None) -> Git:
         """A new, empty, bare repository in `directory`."""
+        directory = directory.absolute()
         directory.mkdir(parents=True, exist_ok=True)
         git = cls(directory, remote)
         git.run("init", "--quiet", "--bare", "--template=", str(directory))

@@ -93,6 +93,7 @@ class Ledger:
             for number in wanted
             if _path(number) in files
         }
+        _check_counter(tip.book.fleet, found.values())
         book = Book(
             fleet=tip.book.fleet, tasks=tip.book.tasks, finished={**tip.book.finished, **found}
         )
@@ -238,18 +239,24 @@ def book_from(files: Mapping[str, bytes]) -> Book:
         if path.startswith("tasks/"):
             record = record_from(files[path], path)
             tasks[record.issue] = record
-    highest = max((record.epoch for record in tasks.values()), default=0)
+    _check_counter(fleet, tasks.values())
+    return Book(fleet=fleet, tasks=tasks)
+
+
+def _check_counter(fleet: Fleet, records: Iterable[TaskRecord]) -> None:
+    highest = max((record.epoch for record in records), default=0)
     if highest > fleet.epoch:
         raise LedgerError(
             f"{LEDGER}: a task has epoch {highest}, but the counter in fleet.json is at "
             f"{fleet.epoch}. The ledger was rolled back; nothing was changed. Restore the newer "
             f"commit of {LEDGER}, or set fleet.json's epoch to at least {highest}."
         )
-    return Book(fleet=fleet, tasks=tasks)
 
 
 def record_from(content: bytes, path: str) -> TaskRecord:
     record: TaskRecord = _decode(TaskRecord, content, path)
+    if path != _path(record.issue):
+        raise LedgerError(f"{LEDGER}:{path} is of task {record.issue}: nothing was changed")
     return record
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ao_actions.errors import AoError, AuthError
 
-SUMMARY_LIMIT = 900_000  # of the 1 MiB that GitHub takes per step
+SUMMARY_LIMIT = 900_000  # bytes of the 1 MiB that GitHub takes per step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def _origin() -> str | None:
         )
     except FileNotFoundError:
         return None
-    url = done.stdout.strip().removesuffix(".git")
+    url = done.stdout.strip().rstrip("/").removesuffix(".git")
     parts = url.replace(":", "/").split("/")
     return "/".join(parts[-2:]) if len(parts) > 2 else None
 
@@ -95,8 +95,9 @@ def summary(markdown: str, env: Mapping[str, str] = os.environ) -> None:
     """Append to the job summary, where there is one."""
     path = env.get("GITHUB_STEP_SUMMARY")
     if path:
+        fitting = markdown.encode(errors="replace")[:SUMMARY_LIMIT].decode(errors="ignore")
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(markdown[:SUMMARY_LIMIT] + "\n")
+            file.write(fitting + "\n")
 
 
 def output(name: str, value: str, env: Mapping[str, str] = os.environ) -> None:
@@ -130,8 +131,12 @@ def escape(message: str) -> str:
 
 
 def defuse(text: str) -> str:
-    """Outside text for the log: no line of it can be read as a workflow command."""
+    """Outside text for the log: no line of it can be read as a workflow command.
+
+    Source: actions/runner, ActionCommand.cs: `::` counts after any leading space, `##[`
+    anywhere in a line.
+    """
     return "\n".join(
-        f" {line}" if line.lstrip().startswith(("::", "##[")) else line
-        for line in text.splitlines()
+        f"> {line}" if line.lstrip().startswith("::") else line
+        for line in text.replace("##[", "## [").splitlines()
     )

@@ -24,7 +24,7 @@ def exhausted(record: TaskRecord | None, policy: Policy) -> str | None:
     if made >= policy.max_attempts:
         return f"all {policy.max_attempts} attempts are used"
     usd = sum(attempt.spent.usd for attempt in record.this_round())
-    if made and usd + policy.usd_per_attempt > policy.usd_per_task:
+    if round(usd + attempt_usd(policy), 6) > policy.usd_per_task:
         return f"${usd:.2f} of ${policy.usd_per_task:.2f} are spent"
     return None
 

@@ -6,6 +6,7 @@ takes the field's default, so a record written by an older version still reads.
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -97,11 +98,32 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
             return kind(value)
         except ValueError:
             raise DecodeError(f"{where}: {value!r} is none of its values") from None
-    if kind is float and type(value) is int:
-        return float(value)
+    if kind is float and type(value) in (int, float):
+        return _number(value, where)
     if type(value) is not kind:
         raise DecodeError(f"{where}: {kind.__name__} is wanted, not {type(value).__name__}")
+    if kind is str:
+        _written(value, where)
     return value
+
+
+def _number(value: float, where: str) -> float:
+    """JSON as Python reads it has NaN and Infinity: no sum or limit survives them."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise DecodeError(f"{where}: a finite number is wanted")
+    return number
+
+
+def _written(value: str, where: str) -> None:
+    """JSON can name half a character (a lone surrogate), which no file can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DecodeError(f"{where}: the text is not Unicode") from None
 
 
 def _time(value: Any, where: str) -> datetime:
@@ -111,4 +133,7 @@ def _time(value: Any, where: str) -> datetime:
         raise DecodeError(f"{where}: a time is wanted") from None
     if time.tzinfo is None:
         raise DecodeError(f"{where}: the time has no zone")
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise DecodeError(f"{where}: the time is out of range") from None

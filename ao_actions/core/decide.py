@@ -153,7 +153,7 @@ def _claim(
         reason=verdict.phase,
         agent=agent,
         branch=branch,
-        head="" if fresh else (task.branch_head or ""),
+        head="" if fresh else _head(task),
         base=task.pull.base if task.pull else snapshot.default_branch,
         owner=facts.labelled_by if facts else (old.owner if old else ""),
         round=round_,
@@ -163,6 +163,12 @@ def _claim(
         usd=budget.attempt_usd(policy),
         because=verdict.because,
     )
+
+
+def _head(task: Task) -> str:
+    """The commit to build on: never "" while a pull request is open, for that would let a
+    branch that was just deleted come back."""
+    return task.branch_head or (task.pull.head if task.pull else "")
 
 
 def _notes(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Note]:

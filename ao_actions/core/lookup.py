@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ao_actions.core import selection
+from ao_actions.core import feedback, selection
 from ao_actions.core.model import Phase, Policy, Snapshot, Task
 from ao_actions.core.phase import Verdict
 from ao_actions.core.tasks import verdicts
@@ -64,9 +64,11 @@ def _unknown_logins(live: list[tuple[Task, Verdict]], snapshot: Snapshot) -> Ite
         if pull is None or pull.state != "OPEN":
             continue
         found |= {review.author for review in pull.reviews if review.state != "APPROVED"}
+        handled = frozenset(task.record.handled if task.record else ())
         for thread in pull.threads or ():
-            if thread.comments and not thread.resolved and not thread.comments[-1].ours:
-                found.add(thread.comments[-1].author)
+            last = thread.comments[-1] if thread.comments else None
+            if last and not thread.resolved and not feedback.is_ours(last, handled):
+                found.add(last.author)
     yield from found - set(snapshot.trusted)
 
 
@@ -92,8 +94,8 @@ def _candidates(
 
 
 def _claims_after(judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot) -> int:
-    """Live claims once the lost and the ended ones are released."""
-    over = (Phase.LOST, Phase.DONE, Phase.WITHDRAWN)
+    """Live claims once the lost, the ended and the stuck ones are released."""
+    over = (Phase.LOST, Phase.DONE, Phase.WITHDRAWN, Phase.NEEDS_HUMAN)
     ending = sum(
         verdict.phase in over and task.record is not None and task.record.claim is not None
         for task, verdict in judged

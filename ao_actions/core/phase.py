@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ao_actions.core import budget, feedback
-from ao_actions.core.model import Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
+from ao_actions.core import budget, feedback, text
+from ao_actions.core.model import Check, Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
 
 
 class Rule(NamedTuple):
@@ -65,13 +65,13 @@ def _taken_over(task: Task, _policy: Policy) -> str | None:
 def _alive(task: Task, policy: Policy) -> str | None:
     """A run works on it, or was dispatched so lately that GitHub need not list it yet."""
     claim = task.record.claim if task.record else None
-    if claim is None or _waits_too_long(task, policy) is not None:
+    if task.record is None or claim is None or _waits_too_long(task, policy) is not None:
         return None
-    if task.run is not None:
-        return f"{task.run.id} is {task.run.status}" if task.run.status != "completed" else None
-    if not task.runs_known or task.now < claim.expires_at:
-        return "is on its way"
-    return None
+    if task.run is not None and task.run.status == "completed":
+        return None
+    if task.run is None and task.runs_known and task.now >= claim.expires_at:
+        return None
+    return run_title(task.issue.number, task.record.epoch, claim.reason)
 
 
 def _waits_too_long(task: Task, policy: Policy) -> str | None:
@@ -170,8 +170,7 @@ def _conflicted(task: Task, _policy: Policy) -> str | None:
 
 
 def _ci_failed(task: Task, _policy: Policy) -> str | None:
-    names = [check.name for check in feedback.failing(task.pull)] if task.pull else []
-    return ", ".join(names) or None
+    return _names(feedback.failing(task.pull)) or None if task.pull else None
 
 
 def _ci_blocked(task: Task, _policy: Policy) -> str | None:
@@ -193,7 +192,7 @@ def _ci_pending(task: Task, policy: Policy) -> str | None:
         return None
     waiting = feedback.pending(pull)
     if waiting:
-        return ", ".join(check.name for check in waiting)
+        return _names(waiting)
     if pull.suites_open:
         return "check suites"
     if not pull.checks and task.now - pull.head_at < policy.no_ci_after:
@@ -238,6 +237,12 @@ def restarted(record: TaskRecord | None, task: Task) -> bool:
     return task.issue.labelled_at > since
 
 
+def _names(checks: tuple[Check, ...]) -> str:
+    """Names of checks for a sentence of ours: whoever reports a check chooses its name."""
+    more = [f"{len(checks) - 5} more"] if len(checks) > 5 else []
+    return ", ".join([text.line(check.name, limit=80) for check in checks[:5]] + more)
+
+
 def _wants_work(task: Task) -> bool:
     """An agent would be sent if its budget allowed it."""
     pull: Pull | None = task.pull
@@ -273,7 +278,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.WITHDRAWN, "the label {} was removed", _unlabelled),
     Rule(Phase.WITHDRAWN, "pull request {} was closed without a merge", _pull_closed),
     Rule(Phase.WITHDRAWN, "@{} was assigned and takes over", _taken_over),
-    Rule(Phase.WORKING, "run {}", _alive),
+    Rule(Phase.WORKING, "the run `{}` works on it", _alive),
     Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", _waits_too_long),
     Rule(Phase.LOST, "{}", _dead),
     Rule(Phase.PAUSED, "the model's limit lasts until {}", _agent_paused),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from ao_actions.core import transitions
-from ao_actions.core.model import Phase, Policy, Snapshot, Task
-from ao_actions.core.phase import Verdict
+from ao_actions.core.model import IssueFacts, Phase, Policy, Snapshot, Task
+from ao_actions.core.phase import Verdict, restarted
 
 CLAIMABLE = frozenset({Phase.QUEUED, Phase.CI_FAILED, Phase.CHANGES_REQUESTED, Phase.CONFLICTED})
 
@@ -26,33 +26,48 @@ def order(task: Task, phase: Phase, policy: Policy) -> tuple[bool, bool, datetim
 
 
 def needs_facts(task: Task, verdict: Verdict) -> bool:
-    """A queued issue is claimed only when its `IssueFacts` are known."""
-    return verdict.phase is Phase.QUEUED and task.issue.facts is None
+    """Whose word sets the task going is looked up before a new round begins; a task that is
+    under way goes on with its owner's."""
+    return verdict.phase in CLAIMABLE and _begins(task) and task.issue.facts is None
+
+
+def _begins(task: Task) -> bool:
+    return task.record is None or restarted(task.record, task)
 
 
 def hold(task: Task, verdict: Verdict, snapshot: Snapshot) -> str | None:
     """Why a claimable task may not be claimed now, or None."""
-    if verdict.phase is Phase.QUEUED:
-        return _hold_new(task)
+    if _begins(task) and (reason := _hold_new(task, snapshot)) is not None:
+        return reason
     if verdict.phase is Phase.CONFLICTED:
         return _hold_conflict(task, snapshot)
     return None
 
 
-def _hold_new(task: Task) -> str | None:
+def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
     facts = task.issue.facts
     if facts is None:
         return "its facts are not looked up yet"
     others = sorted(task.issue.assignees - {facts.labelled_by})
+    pulls = tuple(n for n in facts.open_pulls if not task.pull or n != task.pull.number)
     merged = facts.merged_at is not None and facts.merged_at > facts.opened_at
     reasons = (
         (not facts.trusted, f"@{facts.labelled_by}, who put the label on, may not write here"),
         (bool(others), f"it is assigned to @{''.join(others[:1])}"),
-        (bool(facts.open_pulls), f"pull request #{_first(facts.open_pulls)} is open for it"),
+        (bool(pulls), f"pull request #{_first(pulls)} is open for it"),
         (merged, "a pull request for it was merged since it was opened"),
         (bool(facts.blocked_by), f"it is blocked by #{_first(facts.blocked_by)}"),
+        (_ended(task, facts, snapshot), "its task has ended: put the label on again to return it"),
     )
     return next((reason for holds, reason in reasons if holds), None)
+
+
+def _ended(task: Task, facts: IssueFacts, snapshot: Snapshot) -> bool:
+    """It came to an end (its pull request was closed, say) and nobody has asked again since."""
+    old = snapshot.book.finished.get(task.issue.number) if task.record is None else None
+    if old is None or old.finished_at is None:
+        return False
+    return max(facts.labelled_at, facts.opened_at) <= old.finished_at
 
 
 def _first(numbers: tuple[int, ...]) -> str:

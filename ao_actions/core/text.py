@@ -12,12 +12,14 @@ import unicodedata
 # Word joiner: invisible, and it parts a sign from what would give it a meaning.
 _BREAK = "\u2060"
 _MENTION = re.compile(r"@(?=[\w/-])")
-_REFERENCE = re.compile(r"#(?=\d)|(?<=\w)/(?=issues/|pull/)")
+_REFERENCE = re.compile(r"#(?=\d)|\bGH-(?=\d)|(?<=[\w.-])/(?=issues/|pull/)", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?=#?\w+;)")  # `&#64;` would be a sign again once it is rendered
 _COMMAND = re.compile(r"^(\s*)/(?=\w)", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _SKIP = re.compile(r"\[(?=(?:skip|no) (?:ci|actions)\]|(?:ci|actions) skip\])", re.IGNORECASE)
-_TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*)(?=: )", re.MULTILINE)
+# git takes `Key:value` and `Key : value` too; a URL is none
+_TRAILER = re.compile(r"^([A-Za-z0-9-]+)(?=[ \t]*:(?!//))", re.MULTILINE)
 
 
 def visible(text: str) -> str:
@@ -29,14 +31,14 @@ def visible(text: str) -> str:
 
 def neutral(text: str, *, limit: int) -> str:
     """Outside text for a comment, a pull request or a commit message, at most `limit` long."""
-    text = _COMMENT.sub("", visible(text))
+    text = _COMMENT.sub("", visible(text)).strip()
+    text = _ENTITY.sub(f"&{_BREAK}", text)
     text = _TAG.sub(f"<{_BREAK}", text)
     text = _MENTION.sub(f"@{_BREAK}", text)
     text = _REFERENCE.sub(lambda found: f"{found.group()}{_BREAK}", text)
     text = _COMMAND.sub(rf"\1/{_BREAK}", text)
     text = _SKIP.sub(f"[{_BREAK}", text)
     text = _TRAILER.sub(rf"\1{_BREAK}", text)
-    text = text.strip()
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
@@ -47,6 +49,7 @@ def line(text: str, *, limit: int) -> str:
 
 def fenced(text: str, kind: str = "") -> str:
     """Outside text as a block that it cannot close: its fence is longer than any inside."""
+    text = visible(text)
     runs = re.findall(r"`{3,}", text)
     fence = "`" * (max(map(len, runs), default=2) + 1)
-    return f"{fence}{kind}\n{visible(text)}\n{fence}"
+    return f"{fence}{kind}\n{text}\n{fence}"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from ao_actions.core import actions
+from ao_actions.core import actions, budget
 from ao_actions.core.model import (
     Attempt,
     Book,
@@ -144,6 +144,9 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
     record = book.tasks.get(claim.issue) or _returning(book, claim)
     if record.claim is not None:
         raise Misfit(f"task {claim.issue} is claimed already")
+    over = budget.exhausted(replace(record, round=claim.round), policy)
+    if over is not None:
+        raise Misfit(f"task {claim.issue}: {over}")
     claimed = replace(
         record,
         epoch=epoch,

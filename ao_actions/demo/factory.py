@@ -79,7 +79,7 @@ class Demo:
         from ao_actions.localgithub.actions.service import ActionsService
 
         bin_folder = Path(sys.executable).parent
-        with LocalGitHub(self.root, path_entries=[bin_folder]) as hub:
+        with LocalGitHub(self.root, path_entries=[bin_folder], max_parallel_jobs=4) as hub:
             service = hub.world.actions
             assert isinstance(service, ActionsService)  # noqa: S101 - LocalGitHub made it
             service.map_action("ao-actions/ao-actions", self._action_folder())
@@ -188,7 +188,7 @@ class Demo:
         quiet_since = time.monotonic()
         deadline = time.monotonic() + self.minutes * 60
         moved = 0
-        while not self._settled(hub):
+        while not self._settled(hub) or self._busy(hub):
             if time.monotonic() > deadline:
                 raise AoError(
                     f"the factory did not come to rest in {self.minutes:g} minutes:\n"

@@ -25,10 +25,7 @@ def test_total():
     assert total([]) == 0
 """
 CI = """name: CI
-on:
-  push:
-    branches: [main]
-  pull_request:
+on: pull_request
 
 permissions:
   contents: read

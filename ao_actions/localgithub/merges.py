@@ -83,10 +83,22 @@ def _rebase(turn: Turn, pull: PullRequest, base: str) -> str:
 
 
 def _picked_tree(turn: Turn, commit: Commit, tip: str) -> str:
-    base = f"--merge-base={commit.parents[0]}"
-    if not turn.bare.succeeds("merge-tree", "--write-tree", base, tip, commit.oid):
+    """What a commit changed, applied to the tip: a merge whose base is the commit's parent.
+
+    git 2.39 has no `merge-tree --merge-base`, so that base is made: three commits that nobody
+    sees, with the three trees.
+    """
+    bare = turn.bare
+    parent, onto = bare.commit(commit.parents[0]), bare.commit(tip)
+    if parent is None or onto is None:
+        raise Refusal(405, "This branch can't be rebased")
+    base = bare.commit_tree(parent.tree, [], "base", commit.author)
+    ours = bare.commit_tree(onto.tree, [base], "ours", commit.author)
+    theirs = bare.commit_tree(commit.tree, [base], "theirs", commit.author)
+    tree = bare.merge_tree(ours, theirs)
+    if tree is None:
         raise Refusal(405, "This branch can't be rebased due to conflicts")
-    return turn.bare.text("merge-tree", "--write-tree", base, tip, commit.oid).split("\n", 1)[0]
+    return tree
 
 
 def update_branch(turn: Turn, pull: PullRequest, expected: str | None) -> None:

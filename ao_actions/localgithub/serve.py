@@ -25,9 +25,9 @@ def serve(root: Path, port: int = 0, seed: Path | None = None, socket: Path | No
     """
     with _until_signal() as ended, LocalGitHub(root, port=port, socket=socket) as server:
         _fill(server.world, seed)
-        print(describe(server, socket), flush=True)  # noqa: T201 - this is a command's output
+        print(describe(server, socket), flush=True)
         ended.wait()
-    print("stopped; the world is kept", file=sys.stderr)  # noqa: T201
+    print("stopped; the world is kept", file=sys.stderr)
 
 
 def _fill(world: World, seed: Path | None) -> None:

@@ -113,10 +113,9 @@ class Saver:
         self._dirty.set()
 
     def _run(self) -> None:
-        while True:
+        # close() sets both events, this one first: whatever is cleared meanwhile, we end
+        while not self._closing.is_set():
             self._dirty.wait()
-            if self._closing.is_set():
-                return
             # a large world is written less often, so that writing takes at most a tenth
             self._closing.wait(min(max(_SHORTEST_DELAY, 10 * self._cost), _LONGEST_DELAY))
             self.write()

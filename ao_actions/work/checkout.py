@@ -6,10 +6,12 @@ with a fresh index as one commit on top of the commit it began with.
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
 from ao_actions.work import handoff
 
@@ -38,6 +40,7 @@ def prepare(
     With `merge` the base is merged into the work tree, conflicts and all. The agent gets a
     clone of its own with no remote in it: nothing to push to and nothing to find.
     """
+    path, store = path.absolute(), store.absolute()
     for old in (path, store):
         shutil.rmtree(old, ignore_errors=True)
     git = Git.scratch(store, remote)
@@ -47,19 +50,23 @@ def prepare(
     git.fetch(*wanted, depth=depth)
     base_tip = git.run("rev-parse", base_ref)
     start = head or base_tip
-    git.run("update-ref", "refs/heads/work", start)
-    _clone(git, path)
+    name = "work" if base != "work" else "task"
+    git.run("update-ref", f"refs/heads/{name}", start)
+    _clone(git, path, name)
     if not merge:
         return Checkout(path, git, start)
-    Git(path).attempt("merge", "--no-commit", "--no-ff", base_tip)
+    merged = Git(path).attempt("merge", "--no-commit", "--no-ff", base_tip)
+    if merged.code not in (0, 1):  # 1: there are conflicts
+        # without the base's side, the merge commit would take back all that the base did
+        raise GitError(f"{base} cannot be merged: {merged.err.strip()}", output=merged.err)
     return Checkout(path, git, start, merging=base_tip)
 
 
-def _clone(git: Git, path: Path) -> None:
+def _clone(git: Git, path: Path, branch: str) -> None:
     """A clone with its own objects and no remote."""
     url = f"file://{git.directory}"
     local = Git(git.directory)
-    local.run("clone", "--quiet", "--no-tags", "--branch", "work", "--template=", url, str(path))
+    local.run("clone", "--quiet", "--no-tags", "--branch", branch, "--template=", url, str(path))
     Git(path).run("remote", "remove", "origin")
 
 
@@ -73,6 +80,9 @@ def commit(checkout: Checkout) -> str | None:
         "GIT_WORK_TREE": str(checkout.path),
         "GIT_DIR": str(checkout.store.directory),
         "GIT_INDEX_FILE": str(checkout.store.directory / "handoff.index"),
+        # the agent may have written a ~/.gitconfig, and a filter in it is a program
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
     }
     store = checkout.store
     (store.directory / "handoff.index").unlink(missing_ok=True)

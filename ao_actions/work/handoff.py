@@ -24,6 +24,7 @@ SCHEMA = 1
 
 OUTCOME_LIMIT = 512 * 1024
 BUNDLE_LIMIT = 100 * 1024 * 1024
+COST_LIMIT = 10**12  # of any figure: no sum of them may grow beyond what JSON can hold
 # What an agent's attempt can come to; the others are for publish and reconcile to say.
 SAYABLE = (
     Outcome.CHANGES,
@@ -94,8 +95,9 @@ def read(folder: Path) -> Handoff | None:
     if handoff.schema != SCHEMA or handoff.outcome not in SAYABLE:
         raise TaintedError(f"{OUTCOME}: schema {handoff.schema}, outcome {handoff.outcome}")
     cost = handoff.spent
-    if cost is not None and (cost.usd < 0 or cost.tokens < 0 or cost.seconds < 0):
-        raise TaintedError(f"{OUTCOME}: a negative cost")
+    figures = (cost.usd, cost.tokens, cost.seconds) if cost else ()
+    if not all(0 <= figure <= COST_LIMIT for figure in figures):
+        raise TaintedError(f"{OUTCOME}: a cost that cannot be")
     return handoff
 
 

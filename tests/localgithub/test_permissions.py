@@ -12,25 +12,25 @@ from .conftest import REPO, Hub
 
 
 @pytest.mark.parametrize(
-    ("permissions", "method", "path", "body", "status"),
+    ("permissions", "line", "body", "status"),
     [
-        ({"issues": "read"}, "POST", "issues/1/labels", {"labels": ["bug"]}, 403),
-        ({"issues": "write"}, "POST", "issues/1/labels", {"labels": ["bug"]}, 200),
-        ({"issues": "write"}, "POST", "issues/1/comments", {"body": "hi"}, 201),
-        ({"pull-requests": "write"}, "POST", "issues/1/comments", {"body": "hi"}, 403),
-        ({"issues": "write"}, "POST", "issues", {"title": "x"}, 201),
-        ({"contents": "read"}, "PUT", "contents/a", {"message": "m", "content": "YQ=="}, 403),
-        ({"contents": "write"}, "PUT", "contents/a", {"message": "m", "content": "YQ=="}, 201),
-        ({"statuses": "write"}, "POST", "statuses/SHA", {"state": "success"}, 201),
-        ({}, "POST", "statuses/SHA", {"state": "success"}, 403),
-        ({"checks": "write"}, "POST", "check-runs", {"name": "c", "head_sha": "SHA"}, 201),
-        ({}, "GET", "issues", None, 200),  # a public repository
-        ({}, "GET", "hooks", None, 403),
-        ({"metadata": "read"}, "GET", "collaborators/hubot/permission", None, 200),
+        ({"issues": "read"}, "POST issues/1/labels", {"labels": ["bug"]}, 403),
+        ({"issues": "write"}, "POST issues/1/labels", {"labels": ["bug"]}, 200),
+        ({"issues": "write"}, "POST issues/1/comments", {"body": "hi"}, 201),
+        ({"pull-requests": "write"}, "POST issues/1/comments", {"body": "hi"}, 403),
+        ({"issues": "write"}, "POST issues", {"title": "x"}, 201),
+        ({"contents": "read"}, "PUT contents/a", {"message": "m", "content": "YQ=="}, 403),
+        ({"contents": "write"}, "PUT contents/a", {"message": "m", "content": "YQ=="}, 201),
+        ({"statuses": "write"}, "POST statuses/SHA", {"state": "success"}, 201),
+        ({}, "POST statuses/SHA", {"state": "success"}, 403),
+        ({"checks": "write"}, "POST check-runs", {"name": "c", "head_sha": "SHA"}, 201),
+        ({}, "GET issues", None, 200),  # a public repository
+        ({}, "GET hooks", None, 403),
+        ({"metadata": "read"}, "GET collaborators/hubot/permission", None, 200),
     ],
 )
 def test_job_token(
-    hub: Hub, permissions: dict[str, str], method: str, path: str, body: object, status: int
+    hub: Hub, permissions: dict[str, str], line: str, body: object, status: int
 ) -> None:
     owner = hub.api(hub.token())
     owner.post("issues", title="One")
@@ -38,7 +38,8 @@ def test_job_token(
     if isinstance(body, dict) and "head_sha" in body:
         body = body | {"head_sha": sha}
     api = hub.api(hub.job(**permissions))
-    reply = api.send(method, path.replace("SHA", sha), body)
+    method, path = line.replace("SHA", sha).split()
+    reply = api.send(method, path, body)
     assert reply.status_code == status, reply.text
     if status == 403:
         assert reply.json()["message"] == "Resource not accessible by integration"

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any
 from ao_actions.localgithub.actions.isolate import RUNNER
 
 MARK = "LOCALGITHUB_JOB"  # in the environment of every process of a job
+# How long a cancelled job may spend on its always() steps (GitHub: five minutes).
+CANCEL_GRACE = 300.0
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -103,6 +106,7 @@ class Process:
         path = [*map(str, job.path_entries), *SYSTEM_PATH]
         home = str(job.folder / "home")
         self._mark = job.mark
+        self._grace: threading.Timer | None = None
         self._process = subprocess.Popen(
             [act, *prepare(job)],
             cwd=home,
@@ -141,11 +145,21 @@ class Process:
                 yield record if isinstance(record, dict) else {"msg": text}
 
     def wait(self) -> int:
-        return self._process.wait()
+        code = self._process.wait()
+        if self._grace is not None:
+            self._grace.cancel()
+        return code
 
     def interrupt(self) -> None:
-        """Cancels: act stops the running step and runs those with always() or cancelled()."""
+        """Cancels: act stops the running step and runs those with always() or cancelled().
+
+        Whatever still runs after the grace is killed.
+        """
         self._signal_act(signal.SIGINT)
+        if self._grace is None:
+            self._grace = threading.Timer(CANCEL_GRACE, self.kill)
+            self._grace.daemon = True
+            self._grace.start()
 
     def kill(self) -> None:
         """The runner is gone: act and every process of its steps die at once."""

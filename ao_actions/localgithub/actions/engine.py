@@ -21,9 +21,6 @@ from ao_actions.localgithub.actions.workflow import Concurrency, JobSpec, Workfl
 from ao_actions.localgithub.model import Annotation, Repository, WorkflowRun
 from ao_actions.localgithub.world import World
 
-# How long a cancelled job may spend on its always() steps (GitHub: five minutes).
-CANCEL_GRACE = 300.0
-
 Execute = Callable[[ActiveRun, Leg], Outcome]  # runs one leg; its result is the conclusion
 
 
@@ -374,19 +371,9 @@ class Engine:
                 if kill:
                     leg.process.kill()
                 else:
-                    self.interrupt(leg)
+                    leg.process.interrupt()
         elif leg.state != "done":
             self._end_leg(active, leg, Outcome("cancelled"))
-
-    def interrupt(self, leg: Leg) -> None:
-        """Asks a running job to stop; after the grace it is killed."""
-        process = leg.process
-        if process is None:
-            return
-        process.interrupt()
-        timer = threading.Timer(CANCEL_GRACE, process.kill)
-        timer.daemon = True
-        timer.start()
 
     def kill(self, active: ActiveRun) -> None:
         """The runner dies: no step, no always() job, nothing more happens in this run."""
@@ -395,6 +382,10 @@ class Engine:
             for leg in active.all_legs():
                 self._stop_leg(active, leg, kill=True)
             self._pump()
+
+    def notify(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
 
     def wait_empty(self, timeout: float) -> bool:
         with self.changed:

@@ -258,7 +258,7 @@ def lookup(target: Value, key: Value) -> Value:
 def truthy(value: Value) -> bool:
     """False, 0, -0, "", null and NaN are falsy (docs, "Literals")."""
     if isinstance(value, int | float):
-        return value not in {0, False} and value == value  # noqa: PLR0124 - not NaN
+        return value != 0 and value == value  # noqa: PLR0124 - not NaN
     return value is not None and value != "" if not isinstance(value, dict | list) else True
 
 
@@ -266,17 +266,16 @@ def to_number(value: Value) -> float:
     """The docs' coercion table: what is not a number is NaN."""
     if isinstance(value, bool | int | float):
         return value + 0
-    if value is None:
-        return 0
-    if not isinstance(value, str):
-        return float("nan")
-    text = value.strip()
+    if value is None or isinstance(value, str):
+        return _parse_number((value or "").strip() or "0")
+    return float("nan")
+
+
+def _parse_number(text: str) -> float:
     try:
         if re.fullmatch(r"[-+]?0[xo][0-9a-fA-F]+", text):
             return int(text, 0)
-        if re.fullmatch(r"[-+]?\d+", text):
-            return int(text)
-        return float(text) if text else 0
+        return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
     except ValueError:
         return float("nan")
 

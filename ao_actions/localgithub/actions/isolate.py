@@ -45,9 +45,7 @@ def isolate(
     properties: Mapping[tuple[str, str], Any],
 ) -> Isolated:
     """`literals` replaces whole contexts by name, `properties` single ones (github.x)."""
-    removed = [
-        key for key in job.raw if key not in _JOB_KEYS and key not in _SERVICE_KEYS
-    ]
+    removed = [key for key in job.raw if key not in _JOB_KEYS and key not in _SERVICE_KEYS]
     copy: dict[str, Any] = {key: job.raw[key] for key in ("env", "defaults") if key in job.raw}
     steps: list[dict[str, Any]] = []
     for step in job.steps:
@@ -77,13 +75,14 @@ class _Filler:
             return {name: self.tree(item, str(name)) for name, item in value.items()}
         if isinstance(value, list):
             return [self.tree(item) for item in value]
-        if not isinstance(value, str):
+        return self._text(value, key) if isinstance(value, str) else value
+
+    def _text(self, value: str, key: str) -> str:
+        if "${{" not in value and key != "if":
             return value
         try:
-            if key == "if" and "${{" not in value:
-                return self.expression(value)
             if "${{" not in value:
-                return value
+                return self.expression(value)
             return "".join(
                 "${{" + self.expression(part) + "}}" if is_expression else part
                 for is_expression, part in expressions.segments(value)
@@ -106,9 +105,7 @@ class _Filler:
             position = end
         return "".join([*parts, source[position:]])
 
-    def _replacement(
-        self, words: list[expressions.Token], index: int
-    ) -> tuple[str, int] | None:
+    def _replacement(self, words: list[expressions.Token], index: int) -> tuple[str, int] | None:
         """The text that stands for this context, and where it ends in the source."""
         name = words[index].text.lower()
         if words[index + 1].text == "(":

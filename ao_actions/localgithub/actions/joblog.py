@@ -42,13 +42,15 @@ class JobLog:
         self, file: Path, steps: list[Record], now: Callable[[], datetime], secrets: Iterable[str]
     ) -> None:
         self._now = now
-        self._secrets = sorted((s for s in secrets if s), key=len, reverse=True)
+        self._secrets: list[str] = []
+        self.hide(secrets)
         file.parent.mkdir(parents=True, exist_ok=True)
         self._folder = file.with_suffix("")
         self._folder.mkdir(exist_ok=True)
         self._file = file.open("w", encoding="utf-8", errors="replace")
         self._part: Any = None
         self._part_number = 0
+        self._transitions = 0
         self.annotations: list[Annotation] = []
         self.summaries: dict[str, str] = {}
         self.job_result: str | None = None
@@ -80,7 +82,7 @@ class JobLog:
             self._file.write(f"{stamp} {line}\n")
             self._part.write(f"{stamp} {line}\n")
 
-    def error(self, message: str) -> None:
+    def fail(self, message: str) -> None:
         """A failure of the runner or the service, not of a step."""
         self.write(f"##[error]{message}", self._current())
         self._annotate("failure", message, {})
@@ -96,7 +98,13 @@ class JobLog:
 
     # -- reading
 
-    def read(self, record: Record) -> None:
+    def read(self, record: Record) -> bool:
+        """Takes one record; whether a step began or ended with it."""
+        before = self._transitions
+        self._read(record)
+        return self._transitions != before
+
+    def _read(self, record: Record) -> None:
         if "jobResult" in record:
             self.job_result = str(record["jobResult"])
             return
@@ -146,6 +154,7 @@ class JobLog:
             self._complete(self._first, "success")
         step, raw = entry.step, self._raw[entry.step.number - 2]
         step.status, step.started_at = "in_progress", self._now()
+        self._transitions += 1
         shown = str(record.get("step") or "")  # the name or script with its expressions filled in
         if "name" in raw:
             step.name = shown or step.name
@@ -175,6 +184,7 @@ class JobLog:
             self._complete(entry.step, conclusion)
 
     def _complete(self, step: Step, conclusion: str) -> None:
+        self._transitions += 1
         step.status, step.conclusion, step.completed_at = "completed", conclusion, self._now()
         step.started_at = step.started_at or step.completed_at
 
@@ -195,8 +205,7 @@ class JobLog:
             if outermost:
                 self.summaries[entry.key] = self.mask(str(record.get("content", "")))
         elif command == "add-mask":
-            if argument:
-                self._secrets = sorted({*self._secrets, argument}, key=len, reverse=True)
+            self.hide([argument])
         elif command in _LEVELS:
             self.write(f"{_MARKS[command]}{self.mask(argument)}", entry.step)
             self._annotate(_LEVELS[command], argument, record.get("kvPairs") or {})
@@ -221,6 +230,12 @@ class JobLog:
                 title=self.mask(str(where.get("title") or "")),
             )
         )
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Masks these from now on; of one with several lines, each line too."""
+        pieces = {piece for secret in secrets for piece in (secret, *secret.splitlines())}
+        known = {*self._secrets, *(piece for piece in pieces if piece.strip())}
+        self._secrets = sorted(known, key=len, reverse=True)
 
     def mask(self, text: str) -> str:
         for secret in self._secrets:

@@ -5,10 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 # Scopes as the workflow file spells them; metadata is always readable.
-SCOPES = (
-    "actions artifact-metadata attestations checks contents deployments discussions id-token "
-    "issues models packages pages pull-requests repository-projects security-events statuses"
-).split()  # noqa: SIM905 - a table of words
+SCOPES = [
+    "actions",
+    "artifact-metadata",
+    "attestations",
+    "checks",
+    "contents",
+    "deployments",
+    "discussions",
+    "id-token",
+    "issues",
+    "models",
+    "packages",
+    "pages",
+    "pull-requests",
+    "repository-projects",
+    "security-events",
+    "statuses",
+]
 # "restricted" default of a repository: contents and packages, read (docs, GITHUB_TOKEN).
 _RESTRICTED = {"contents": "read", "packages": "read"}
 _NO_WRITE_ALL = frozenset({"models"})
@@ -44,6 +58,5 @@ def _block(value: Any) -> dict[str, str]:
 
 def _all(level: str) -> dict[str, str]:
     return {
-        scope: "read" if level == "write" and scope in _NO_WRITE_ALL else level
-        for scope in SCOPES
+        scope: "read" if level == "write" and scope in _NO_WRITE_ALL else level for scope in SCOPES
     }

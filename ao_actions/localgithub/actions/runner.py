@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets as randomness
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Runner:
         self._act = act
         self._path_entries = tuple(path_entries)
         self._keep = keep
+        self.progress: Callable[[], None] = lambda: None  # told of every step's begin and end
         self.runtime_tokens: dict[str, tuple[ActiveRun, Leg]] = {}
 
     def log_file(self, active: ActiveRun, leg: Leg) -> Path:
@@ -77,7 +78,7 @@ class Runner:
             try:
                 self._run(active, leg, plan, log, folder)
             except (JobRefused, UnknownAction, ExpressionError) as error:
-                log.error(str(error))
+                log.fail(str(error))
             return self._finish(active, leg, plan, log)
         finally:
             self._clean_up(plan, log, folder)
@@ -193,12 +194,33 @@ class Runner:
 
     def _variables(self, github: Mapping[str, Any], plan: _Plan, leg: Leg) -> dict[str, str]:
         """GITHUB_* of the job (docs, "Default environment variables")."""
-        names = (
-            "actor actor_id api_url base_ref event_name graphql_url head_ref ref ref_name "
-            "ref_protected ref_type repository repository_id repository_owner "
-            "repository_owner_id retention_days run_attempt run_id run_number server_url sha "
-            "triggering_actor workflow workflow_ref workflow_sha"
-        ).split()  # noqa: SIM905 - a table of words
+        names = [
+            "actor",
+            "actor_id",
+            "api_url",
+            "base_ref",
+            "event_name",
+            "graphql_url",
+            "head_ref",
+            "ref",
+            "ref_name",
+            "ref_protected",
+            "ref_type",
+            "repository",
+            "repository_id",
+            "repository_owner",
+            "repository_owner_id",
+            "retention_days",
+            "run_attempt",
+            "run_id",
+            "run_number",
+            "server_url",
+            "sha",
+            "triggering_actor",
+            "workflow",
+            "workflow_ref",
+            "workflow_sha",
+        ]
         variables = {
             f"GITHUB_{name.upper()}": expressions.to_string(github[name]) for name in names
         }
@@ -212,11 +234,10 @@ class Runner:
 
     # -- during
 
-    def _run(
-        self, active: ActiveRun, leg: Leg, plan: _Plan, log: JobLog, folder: Path
-    ) -> None:
+    def _run(self, active: ActiveRun, leg: Leg, plan: _Plan, log: JobLog, folder: Path) -> None:
         plan.timeout = self._timeout(leg, plan)
         invocation = self._invocation(active, leg, plan, folder)
+        log.hide(plan.secrets.values())
         self._write_head(active, leg, plan, log)
         process = Process(self._act, invocation)
         with self._world.lock:
@@ -233,13 +254,14 @@ class Runner:
         check.annotations = log.annotations
         try:
             for record in process.lines():
-                log.read(record)
+                if log.read(record):
+                    self.progress()
             process.wait()
         finally:
             timer.cancel()
             process.end_orphans()
         if log.job_result is None and not leg.stop:
-            log.error("The runner ended without a result.")
+            log.fail("The runner ended without a result.")
 
     def _check(self, active: ActiveRun, leg: Leg) -> Any:
         check_id = leg.job.check_run_id
@@ -274,12 +296,12 @@ class Runner:
         killed = leg.stop == "kill"
         if leg.stop == "timeout":
             minutes = plan.timeout / 60
-            log.error(
+            log.fail(
                 f"The job running on runner {leg.job.runner_name} has exceeded the maximum "
                 f"execution time of {minutes:g} minutes."
             )
         elif killed:
-            log.error("The runner has received a shutdown signal or lost its connection.")
+            log.fail("The runner has received a shutdown signal or lost its connection.")
         log.finish(lost=killed)
         conclusion = log.job_result or "failure"
         if leg.stop in {"cancel", "timeout"}:
@@ -312,7 +334,7 @@ class Runner:
             try:
                 text = expressions.to_string(expressions.interpolate(source, scope))
             except ExpressionError as error:
-                log.error(f"output {name}: {error}")
+                log.fail(f"output {name}: {error}")
                 continue
             if log.holds_secret(text):
                 log.write(f"##[warning]Skip output '{name}' since it may contain secret.")

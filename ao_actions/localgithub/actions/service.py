@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class ActionsService:
             world, self.sources, act=act.find(act_path), path_entries=path_entries, keep=keep
         )
         self.engine = Engine(world, self.recorder, self.runner.execute, max_parallel_jobs)
+        self.runner.progress = self.engine.notify
         self.artifacts = Artifacts(world, self.runner)
         self._close_abandoned_runs()
         world.subscribe(self._hear)
@@ -178,9 +180,7 @@ class ActionsService:
     ) -> WorkflowRun:
         """Starts a run at `ref`, whose own version of the file counts. Raises Refusal."""
         if workflow.state.startswith("disabled"):
-            raise unprocessable(
-                "Cannot trigger a 'workflow_dispatch' on a disabled workflow"
-            )
+            raise unprocessable("Cannot trigger a 'workflow_dispatch' on a disabled workflow")
         full, sha = self._dispatch_ref(repo, ref)
         file = self.catalog.file(repo, sha, workflow.path)
         if file is None:
@@ -248,14 +248,12 @@ class ActionsService:
 
     def _carry(self, run: WorkflowRun, job: Job) -> None:
         """A kept job stands in the new attempt too, under a new id and with its old check."""
-        copy = Job(**{name: getattr(job, name) for name in Job.__slots__})
-        copy.id, copy.run_attempt = self._world.next_id(), run.run_attempt
-        run.jobs.append(copy)
+        run.jobs.append(replace(job, id=self._world.next_id(), run_attempt=run.run_attempt))
 
-    def cancel(self, repo: Repository, run: WorkflowRun) -> None:
+    def cancel(self, repo: Repository, run: WorkflowRun) -> None:  # noqa: ARG002 - the port's shape
         self._stop(run, force=False)
 
-    def force_cancel(self, repo: Repository, run: WorkflowRun) -> None:
+    def force_cancel(self, run: WorkflowRun) -> None:
         """Without waiting for always() steps."""
         self._stop(run, force=True)
 
@@ -267,7 +265,7 @@ class ActionsService:
             run.updated_at = self._world.clock.now()
             self.engine.cancel(active, force=force)
 
-    def kill_run(self, repo: Repository, run: WorkflowRun) -> None:
+    def kill_run(self, repo: Repository, run: WorkflowRun) -> None:  # noqa: ARG002 - like cancel
         """The machine under the run dies: no always() step, no further job; it ends failed."""
         with self._world.lock:
             active = self.engine.active.get(run.id)
@@ -291,7 +289,7 @@ class ActionsService:
     def job_log(self, repo: Repository, job_id: int) -> str:
         return archive.job_log(self._world, repo, job_id)
 
-    def run_log_zip(self, repo: Repository, run: WorkflowRun) -> bytes:
+    def run_log_zip(self, repo: Repository, run: WorkflowRun) -> bytes:  # noqa: ARG002
         return archive.run_zip(self._world, run, run.run_attempt)
 
     # -- the end

@@ -21,9 +21,23 @@ DEFAULT_TYPES: dict[str, frozenset[str]] = {
 PULL_EVENTS = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 # Only what happens with the default branch's file counts.
 DEFAULT_BRANCH_EVENTS = frozenset(
-    "branch_protection_rule check_run check_suite discussion discussion_comment issue_comment "
-    "issues label milestone pull_request_target repository_dispatch schedule status "
-    "workflow_run watch".split()  # noqa: SIM905 - a table of words
+    [
+        "branch_protection_rule",
+        "check_run",
+        "check_suite",
+        "discussion",
+        "discussion_comment",
+        "issue_comment",
+        "issues",
+        "label",
+        "milestone",
+        "pull_request_target",
+        "repository_dispatch",
+        "schedule",
+        "status",
+        "workflow_run",
+        "watch",
+    ]
 )
 EVENTS = PULL_EVENTS | DEFAULT_BRANCH_EVENTS | {"push", "create", "delete"}
 MAX_CHAIN = 3  # workflow_run chains (docs: "up to three levels")

@@ -69,19 +69,22 @@ def parse(path: str, text: str) -> WorkflowFile:
     """Never raises: an invalid file comes back with `error`, and what could be read of it."""
     result = WorkflowFile(path=path, name=path, triggers={}, jobs={})
     try:
-        raw = yamlio.load(text)
-        if not isinstance(raw, dict):
-            raise InvalidWorkflow("the file holds no mapping")
-        result.raw = raw
-        result.name = str(raw.get("name") or path)
-        result.triggers = _triggers(raw.get("on"))
-        result.concurrency = _concurrency(raw.get("concurrency"))
-        result.jobs = _jobs(raw.get("jobs"))
-        for line in result.crons:
-            cron.parse(line)
+        _fill(result, yamlio.load(text))
     except (InvalidWorkflow, yaml.YAMLError, ValueError) as error:
         result.error = f"Invalid workflow file: {path}: {error}"
     return result
+
+
+def _fill(result: WorkflowFile, raw: Any) -> None:
+    if not isinstance(raw, dict):
+        raise InvalidWorkflow("the file holds no mapping")
+    result.raw = raw
+    result.name = str(raw.get("name") or result.path)
+    result.triggers = _triggers(raw.get("on"))
+    result.concurrency = _concurrency(raw.get("concurrency"))
+    result.jobs = _jobs(raw.get("jobs"))
+    for line in result.crons:
+        cron.parse(line)
 
 
 def is_workflow(path: str) -> bool:

@@ -37,7 +37,18 @@ from ao_actions.localgithub.world import World
 Json = dict[str, Any]
 
 _RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
-_RESOLVERS = ("repository", "subjects", "issues", "pulls", "timeline", "commits", "mutations")
+_RESOLVERS = (
+    "repository",
+    "subjects",
+    "issues",
+    "pulls",
+    "reviews",
+    "timeline",
+    "commits",
+    "checks",
+    "mutations",
+    "pull_mutations",
+)
 _ERROR_TYPES = {403: "FORBIDDEN", 404: "NOT_FOUND", 405: "UNPROCESSABLE", 409: "UNPROCESSABLE"}
 
 

@@ -261,7 +261,7 @@ def cancel(call: Call) -> Reply:
 
 @route(f"POST {_RUN}/force-cancel", "actions:write", locked=False)
 def force_cancel(call: Call) -> Reply:
-    service(call).force_cancel(call.repo, find_run(call))
+    service(call).force_cancel(find_run(call))
     return Reply({}, status=202)
 
 
@@ -283,18 +283,14 @@ def approvals(call: Call) -> list[Json]:
 @route(f"GET {_RUN}/timing", "actions:read")
 def timing(call: Call) -> Json:
     run = find_run(call)
-    jobs = [job for job in run.jobs if job.started_at and job.completed_at]
-    spent = sum(int((_end(job) - _start(job)).total_seconds() * 1000) for job in jobs)
-    ubuntu = {"total_ms": spent, "jobs": len(jobs)}
+    spans = [
+        job.completed_at - job.started_at
+        for job in run.jobs
+        if job.runner_name and job.started_at and job.completed_at
+    ]
+    spent = sum(int(span.total_seconds() * 1000) for span in spans)
+    ubuntu = {"total_ms": spent, "jobs": len(spans)}
     return {"billable": {"UBUNTU": ubuntu}, "run_duration_ms": spent}
-
-
-def _start(job: Job) -> datetime:
-    return job.started_at or datetime.min
-
-
-def _end(job: Job) -> datetime:
-    return job.completed_at or datetime.min
 
 
 # -- jobs

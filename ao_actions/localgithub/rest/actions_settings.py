@@ -144,7 +144,7 @@ def list_secrets(call: Call) -> Reply:
 
 
 @route(f"GET {_REPO}/secrets/public-key", "secrets:read", role="write")
-def public_key(call: Call) -> dict[str, Any]:
+def public_key(_call: Call) -> dict[str, Any]:
     return dict(_PUBLIC_KEY)
 
 

@@ -18,7 +18,7 @@ from ao_actions.localgithub.model import Job, Repository, WorkflowRun
 from ao_actions.localgithub.server import LocalGitHub
 
 OWNER_TOKEN = "ghp_owner"
-WAIT = 60.0
+WAIT = 20.0
 
 
 @dataclass
@@ -58,9 +58,7 @@ class Hub:
         )
         return done.stdout.strip()
 
-    def push(
-        self, files: dict[str, str], branch: str = "main", message: str = "a change"
-    ) -> str:
+    def push(self, files: dict[str, str], branch: str = "main", message: str = "a change") -> str:
         """Commits files on a branch (made from the current one) and pushes; the new commit."""
         heads = self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
         if branch in heads:

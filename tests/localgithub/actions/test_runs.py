@@ -8,11 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tests.localgithub.actions.conftest import Hub
-
-from ao_actions.localgithub.actions.service import ActionsService
 from ao_actions.localgithub.server import LocalGitHub
-from ao_actions.localgithub.world import World
+from tests.localgithub.actions.conftest import Hub
 
 CI = """
     name: CI
@@ -27,7 +24,9 @@ CI = """
               echo "::group::details"
               cat value.txt
               echo "::endgroup::"
-              grep -q good value.txt || { echo "::error file=value.txt,line=1,title=Bad::not good"; exit 7; }
+              grep -q good value.txt && exit
+              echo "::error file=value.txt,line=1,title=Bad::not good"
+              exit 7
 """
 
 
@@ -107,7 +106,9 @@ def test_a_label_leads_to_a_dispatch_by_the_job_token_and_on_to_workflow_run(hub
         jobs:
           agent:
             runs-on: ubuntu-latest
-            steps: [{run: 'echo "task=${{ inputs.task }} kind=${{ inputs.kind }} dry=${{ inputs.dry == true }}"'}]
+            steps:
+              - env: {KIND: "${{ inputs.kind }}"}
+                run: echo "task=${{ inputs.task }} kind=$KIND dry=${{ inputs.dry == true }}"
         """,
     )
     hub.workflow(
@@ -191,7 +192,8 @@ def test_the_token_has_the_permissions_of_its_job_and_dies_with_it(hub: Hub) -> 
               - env: {TOKEN: "${{ github.token }}"}
                 run: |
                   curl -s -o /dev/null -w 'status=%{http_code}\\n' -X POST -d '{"title":"x"}' \\
-                    -H "Authorization: Bearer $TOKEN" "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues"
+                    -H "Authorization: Bearer $TOKEN" \\
+                    "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues"
                   printf '%s' "$TOKEN" | rev
           some:
             runs-on: ubuntu-latest
@@ -223,7 +225,9 @@ GATED = """
 
 def test_a_concurrency_group_keeps_one_running_and_one_pending(hub: Hub, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    hub.workflow("g.yml", GATED.format(concurrency="concurrency: Group-${{ github.ref }}", gate=gate))
+    hub.workflow(
+        "g.yml", GATED.format(concurrency="concurrency: Group-${{ github.ref }}", gate=gate)
+    )
     hub.idle()
     reply = {"ref": "main"}
     for _ in range(3):
@@ -268,7 +272,7 @@ def test_job_groups_leave_skipped_jobs_alone_and_can_cancel_what_runs(
     )
     hub.idle()
 
-    def start(go: bool) -> Any:
+    def start(*, go: bool) -> Any:
         body = {"ref": "main", "inputs": {"go": go}, "return_run_details": True}
         hub.api("POST", "/actions/workflows/j.yml/dispatches", **body)
         return hub.repo.runs[-1]
@@ -550,7 +554,8 @@ def test_an_environments_secrets_are_for_its_branches_only(hub: Hub) -> None:
               - id: s
                 env: {KEY: "${{ secrets.KEY }}", PLAIN: "${{ secrets.PLAIN }}"}
                 run: |
-                  echo "masked $KEY"; echo "length ${#KEY} ${#PLAIN}"; echo "x=$KEY" >> $GITHUB_OUTPUT
+                  echo "masked $KEY"; echo "length ${#KEY} ${#PLAIN}"
+                  echo "x=$KEY" >> $GITHUB_OUTPUT
         """,
     )
     run = hub.run("Env")
@@ -572,7 +577,7 @@ def test_an_action_of_another_repository_of_the_world_runs(hub: Hub, tmp_path: P
     (source / "sub" / "action.yml").write_text(
         "name: hello\ndescription: x\ninputs: {who: {required: true, description: x}}\n"
         "runs:\n  using: composite\n  steps:\n"
-        '    - {shell: bash, run: \'echo "hello $WHO from $GITHUB_ACTION_PATH"\','
+        "    - {shell: bash, run: 'echo \"hello $WHO from $GITHUB_ACTION_PATH\"',"
         " env: {WHO: '${{ inputs.who }}'}}\n"
     )
     hub.git("add", "-A", cwd=source)
@@ -593,13 +598,14 @@ def test_an_action_of_another_repository_of_the_world_runs(hub: Hub, tmp_path: P
     assert "hello you from" in hub.log(hub.run("Use"), "a")
 
 
-def test_a_service_that_starts_again_closes_what_was_running(tmp_path: Path) -> None:
+def test_a_service_that_starts_again_closes_what_was_running(hub: Hub, tmp_path: Path) -> None:
+    hub.workflow("ci.yml", CI, **{"value.txt": "good\n"})
+    run = hub.run("CI")
+    run.status, run.conclusion = "in_progress", None
+    run.jobs[0].status, run.jobs[0].conclusion = "in_progress", None
+    hub.server.world.save()
+    hub.server.stop()
     with LocalGitHub(tmp_path / "world") as server:
-        repo = server.world.create_repository("acme/widgets")
-        assert isinstance(server.world.actions, ActionsService)
-        number = repo.id
-    world = World.open(tmp_path / "world")
-    try:
-        assert world.repositories["acme/widgets"].id == number
-    finally:
-        world.close()
+        (found,) = server.world.repositories["acme/widgets"].runs
+        assert (found.status, found.conclusion) == ("completed", "failure")
+        assert found.jobs[0].conclusion == "failure"

@@ -29,7 +29,8 @@ cat > .git/config <<EOF
 EOF
 
 if [ -n "$IN_TOKEN" ]; then
-  basic=$(printf 'x-access-token:%s' "$IN_TOKEN" | base64 | tr -d '\n')
+  basic=$(printf 'x-access-token:%s' "$IN_TOKEN" | base64)
+  basic=${basic//$'\n'/}
   echo "::add-mask::$basic"
   header="AUTHORIZATION: basic $basic"
   if [ "$IN_PERSIST" = true ]; then
@@ -102,11 +103,11 @@ case $ref in
   refs/heads/*)
     # with the whole history the branch may have moved on: the run's commit counts
     git checkout -q --force -B "${ref#refs/heads/}" "${commit:-$local_ref}"
-    git branch -q --set-upstream-to="origin/${ref#refs/heads/}" 2> /dev/null || true
+    printf '[branch "%s"]\n\tremote = origin\n\tmerge = %s\n' "${ref#refs/heads/}" "$ref" >> .git/config
     ;;
   *) git checkout -q --force "${commit:-$local_ref}" ;;
 esac
 
-commit=$(git rev-parse HEAD)
+[[ $commit =~ ^[0-9a-f]{40}$ ]] || commit=$(git rev-parse HEAD)
 echo "HEAD is now at $commit"
 printf 'ref=%s\ncommit=%s\n' "${IN_REF:-$ref}" "$commit" >> "$GITHUB_OUTPUT"

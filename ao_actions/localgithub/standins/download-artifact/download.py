@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - it ends the step, not a call
     """Ends the step with its message."""
 
 

@@ -1,0 +1,63 @@
+# `make help` lists the targets. Needs Python 3.11 or newer, git and make; the rest is installed
+# into .venv, once per change of pyproject.toml.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# `make PYTEST_ARGS="-k claim"` narrows the tests down.
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick lint format check-tools clean
+
+help:
+	@echo "make demo     the whole factory on a local GitHub, about 30 seconds"
+	@echo "make test     everything that must pass: lint, types, coverage of core, all tests"
+	@echo "make quick    lint and the tests that take seconds"
+	@echo "make lint     import layers, ruff, mypy"
+	@echo "make format   rewrite the Python files in the project's style"
+	@echo "make clean    remove .venv and everything generated"
+
+demo: $(VENV)/.local
+	$(BIN)/ao-actions demo
+
+test: lint $(VENV)/.test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage report
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+
+quick: lint $(VENV)/.test
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/lint-imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+check-tools:
+	@command -v git >/dev/null || { echo "error: git was not found: install git 2.38 or newer"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old: 3.11 or newer is needed (make PYTHON=python3.12 ...)"; exit 1; }
+
+$(BIN)/pip: | check-tools
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: $(PYTHON) cannot make a virtual environment (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+
+# A stamp per set of dependencies; the tests' set contains the demo's.
+$(VENV)/.local: pyproject.toml | $(BIN)/pip
+	@echo "installing into $(VENV), once"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[local]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/pip
+	@echo "installing into $(VENV), once"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.local
+
+clean:
+	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

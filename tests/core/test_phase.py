@@ -1,0 +1,538 @@
+"""Every rule of the phase table: a task that it matches, and one that it just misses."""
+
+import pytest
+
+from ao_actions.core import feedback
+from ao_actions.core.model import Outcome, Phase, Spent, Task
+from ao_actions.core.phase import RULES, Rule, phase_of, restarted, run_of
+from tests.builders import (
+    NOW,
+    POLICY,
+    a_check,
+    a_claim,
+    a_comment,
+    a_published_record,
+    a_pull,
+    a_record,
+    a_review,
+    a_run,
+    a_stop,
+    a_task,
+    a_thread,
+    ago,
+    an_attempt,
+    an_issue,
+    minutes,
+)
+
+CLAIMED = a_record(claim=a_claim())
+PUBLISHED = a_published_record()
+NO_CHANGE = a_record(attempts=(an_attempt(outcome=Outcome.NO_CHANGE, detail="all is well"),))
+FAILURES = tuple(
+    an_attempt(epoch=n, outcome=Outcome.AGENT_ERROR, ended_at=ago(60 - n)) for n in range(1, 5)
+)
+STOPPED = a_published_record(stop=a_stop())
+RED = a_pull(checks=(a_check(result="FAILURE"),))
+AGAIN = an_issue(labelled_at=ago(1))
+
+
+def waiting(hours: float, status: str = "queued") -> Task:
+    run = a_run(status=status, created_at=NOW - minutes(hours * 60))
+    return a_task(record=CLAIMED, run=run, runs_known=True)
+
+
+MATCHES = [
+    pytest.param(
+        "_merged",
+        a_task(record=PUBLISHED, pull=a_pull(state="MERGED"), issue=an_issue(is_open=False)),
+        "pull request #7 is merged",
+        id="merged, and the issue is closed by it: done",
+    ),
+    pytest.param(
+        "_issue_closed",
+        a_task(issue=an_issue(is_open=False, labels=frozenset())),
+        "the issue is closed",
+        id="issue closed",
+    ),
+    pytest.param(
+        "_unlabelled",
+        a_task(record=CLAIMED, issue=an_issue(labels=frozenset({"bug"}))),
+        "the label ao:ready was removed",
+        id="label removed while a run works",
+    ),
+    pytest.param(
+        "_pull_closed",
+        a_task(record=PUBLISHED, pull=a_pull(state="CLOSED")),
+        "pull request #7 was closed without a merge",
+        id="pull request closed",
+    ),
+    pytest.param(
+        "_taken_over",
+        a_task(record=CLAIMED, issue=an_issue(assignees=frozenset({"ann", "cy", "bob"}))),
+        "@bob was assigned and takes over",
+        id="somebody else assigned: the first by name",
+    ),
+    pytest.param(
+        "_alive",
+        a_task(record=CLAIMED, run=a_run(), runs_known=True),
+        "the run `ao #42.1 queued` works on it",
+        id="its run works",
+    ),
+    pytest.param(
+        "_alive",
+        a_task(record=CLAIMED, runs_known=True),
+        "the run `ao #42.1 queued` works on it",
+        id="its run has not appeared yet",
+    ),
+    pytest.param(
+        "_alive",
+        a_task(record=a_record(claim=a_claim(expires_at=ago(1)))),
+        "the run `ao #42.1 queued` works on it",
+        id="expired, but the look-up was not answered: still alive",
+    ),
+    pytest.param(
+        "_alive", waiting(5.9), "the run `ao #42.1 queued` works on it", id="waits for a runner, not for long"
+    ),
+    pytest.param(
+        "_waits_too_long",
+        waiting(6.1, "waiting"),
+        "run 500 has been waiting since 2026-01-05 05:54 UTC: no runner takes it",
+        id="no runner for more than six hours",
+    ),
+    pytest.param(
+        "_dead",
+        a_task(
+            record=CLAIMED, run=a_run(status="completed", conclusion="failure"), runs_known=True
+        ),
+        "run 500 ended (failure) without publishing",
+        id="its run is over and the claim stands",
+    ),
+    pytest.param(
+        "_dead",
+        a_task(record=a_record(claim=a_claim(expires_at=NOW)), runs_known=True),
+        "its run never appeared",
+        id="expired, and GitHub knows of no run",
+    ),
+    pytest.param(
+        "_agent_paused",
+        a_task(agents_paused_until=NOW + minutes(90)),
+        "the model's limit lasts until 2026-01-05 13:30 UTC",
+        id="every agent is paused: a new task waits",
+    ),
+    pytest.param(
+        "_agent_paused",
+        a_task(record=a_record(not_before=NOW + minutes(30)), agents_paused_until=NOW + minutes(5)),
+        "the model's limit lasts until 2026-01-05 12:30 UTC",
+        id="the task's own pause is longer",
+    ),
+    pytest.param(
+        "_agent_paused",
+        a_task(record=PUBLISHED, pull=RED, agents_paused_until=NOW + minutes(30)),
+        "the model's limit lasts until 2026-01-05 12:30 UTC",
+        id="red, but every agent is paused",
+    ),
+    pytest.param(
+        "_draft",
+        a_task(record=PUBLISHED, pull=a_pull(draft=True, checks=RED.checks)),
+        "pull request #7 is a draft",
+        id="a human made it a draft",
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(record=PUBLISHED, pull=a_pull(head="f00ba12345")),
+        "f00ba12 on the branch is not ours: somebody else works on it",
+        id="somebody else's commit heads the branch",
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(record=PUBLISHED, pull=a_pull(head="f00ba12345", head_parents=("x", "y"))),
+        "f00ba12 on the branch is not ours: somebody else works on it",
+        id="a merge that is not on top of ours",
+    ),
+    pytest.param(
+        "_stopped",
+        a_task(record=STOPPED, pull=RED),
+        "it was refused",
+        id="stopped, with the stop's own reason",
+    ),
+    pytest.param(
+        "_branch_gone",
+        a_task(record=PUBLISHED),
+        "the branch ao/42 was deleted",
+        id="published, and the branch was deleted",
+    ),
+    pytest.param(
+        "_branch_gone",
+        a_task(record=PUBLISHED, branch_head="f00ba12345"),
+        "the branch ao/42 was moved to f00ba12",
+        id="published, and the branch was moved",
+    ),
+    pytest.param(
+        "_unanswerable",
+        a_task(record=a_published_record(handled=("checks:c1",)), pull=RED),
+        "an attempt changed nothing about the failing checks of c1",
+        id="the same checks of the same head were tried already",
+    ),
+    pytest.param(
+        "_unanswerable",
+        a_task(
+            record=a_published_record(handled=("conflict:c1",)),
+            pull=a_pull(mergeable="CONFLICTING"),
+        ),
+        "an attempt changed nothing about the conflict of c1 with main",
+        id="the same conflict of the same head was tried already",
+    ),
+    pytest.param(
+        "_fruitless",
+        a_task(record=NO_CHANGE),
+        "the agent found nothing to change: all is well",
+        id="the agent found nothing to change",
+    ),
+    pytest.param(
+        "_exhausted",
+        a_task(record=a_record(attempts=FAILURES)),
+        "all 4 attempts are used",
+        id="attempts used up",
+    ),
+    pytest.param(
+        "_exhausted",
+        a_task(
+            record=a_published_record(attempts=(an_attempt(head="c1", spent=Spent(usd=15.5)),)),
+            pull=RED,
+        ),
+        "$15.50 of $20.00 are spent",
+        id="red, and the money does not last for another attempt",
+    ),
+    pytest.param(
+        "_published",
+        a_task(record=PUBLISHED, branch_head="c1"),
+        "ao/42 is pushed and has no pull request yet",
+        id="pushed, no pull request yet",
+    ),
+    pytest.param(
+        "_conflicted",
+        a_task(record=PUBLISHED, pull=a_pull(mergeable="CONFLICTING", checks=RED.checks)),
+        "the branch conflicts with main",
+        id="a conflict goes before red checks",
+    ),
+    pytest.param(
+        "_ci_failed",
+        a_task(
+            record=PUBLISHED,
+            pull=a_pull(checks=(a_check("a", "FAILURE"), a_check("b", None), a_check("c", "ERROR"))),
+        ),
+        "failing: a, c",
+        id="red before everything is finished",
+    ),
+    pytest.param(
+        "_ci_failed",
+        a_task(
+            record=PUBLISHED,
+            pull=a_pull(checks=tuple(a_check(f"t{n}", "TIMED_OUT") for n in range(7))),
+        ),
+        "failing: t0, t1, t2, t3, t4, 2 more",
+        id="many failing checks are counted",
+    ),
+    pytest.param(
+        "_ci_blocked",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(), suites_waiting=1, suites_open=1)),
+        "a human must approve the workflows of https://github.com/o/r/pull/7",
+        id="workflows wait for approval",
+    ),
+    pytest.param(
+        "_ci_late",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(a_check("e2e", None),), head_at=ago(361))),
+        "no result in time from: e2e",
+        id="a check has no result after six hours",
+    ),
+    pytest.param(
+        "_ci_pending",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(a_check("e2e", None), a_check()))),
+        "waiting for e2e",
+        id="a check is not finished",
+    ),
+    pytest.param(
+        "_ci_pending",
+        a_task(record=PUBLISHED, pull=a_pull(suites_open=1)),
+        "waiting for check suites",
+        id="a suite is not finished",
+    ),
+    pytest.param(
+        "_ci_pending",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(), head_at=ago(9))),
+        "waiting for the first check",
+        id="no check yet, and the head is young",
+    ),
+    pytest.param(
+        "_unknown_merge",
+        a_task(record=PUBLISHED, pull=a_pull(mergeable="UNKNOWN")),
+        "GitHub is still computing whether it can be merged",
+        id="mergeability unknown",
+    ),
+    pytest.param(
+        "_changes_requested",
+        a_task(record=PUBLISHED, pull=a_pull(reviews=(a_review(),), review_decision="APPROVED")),
+        "1 review item(s) wait for an answer",
+        id="a reviewer asks for changes, although another approved",
+    ),
+    pytest.param(
+        "_ready",
+        a_task(record=PUBLISHED, pull=a_pull(review_decision="APPROVED")),
+        "the checks pass, and nothing stands in the way of a merge",
+        id="green and approved",
+    ),
+    pytest.param(
+        "_ready",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(), head_at=ago(11))),
+        "the repository has no CI, and nothing stands in the way of a merge",
+        id="no CI, no review wanted",
+    ),
+    pytest.param(
+        "_has_pull",
+        a_task(record=PUBLISHED, pull=a_pull(review_decision="REVIEW_REQUIRED")),
+        "#7 waits for its review",
+        id="green, the review is missing",
+    ),
+    pytest.param(
+        "_has_pull",
+        a_task(record=PUBLISHED, pull=a_pull(open_threads=1)),
+        "#7 waits for its review",
+        id="green, a thread is open",
+    ),
+    pytest.param("_always", a_task(), "nothing has started", id="nothing has started"),
+    pytest.param(
+        "_always",
+        a_task(record=a_record(attempts=FAILURES[:1])),
+        "nothing has started",
+        id="the first attempt failed: queued again",
+    ),
+]
+
+MISSES = [
+    pytest.param("_merged", a_task(record=PUBLISHED, pull=a_pull()), id="pull request open"),
+    pytest.param("_merged", a_task(), id="no pull request"),
+    pytest.param("_issue_closed", a_task(), id="issue open"),
+    pytest.param("_unlabelled", a_task(), id="label there"),
+    pytest.param("_pull_closed", a_task(record=PUBLISHED, pull=a_pull()), id="not closed"),
+    pytest.param("_taken_over", a_task(record=CLAIMED), id="only the owner is assigned"),
+    pytest.param(
+        "_taken_over",
+        a_task(issue=an_issue(assignees=frozenset({"bob"}))),
+        id="assigned, but it is no task yet: `selection` holds it",
+    ),
+    pytest.param("_alive", a_task(record=a_record()), id="no claim"),
+    pytest.param("_alive", waiting(6.1), id="waited too long"),
+    pytest.param(
+        "_alive", a_task(record=CLAIMED, run=a_run(status="completed")), id="its run is over"
+    ),
+    pytest.param(
+        "_alive",
+        a_task(record=a_record(claim=a_claim(expires_at=NOW)), runs_known=True),
+        id="expired at this very moment",
+    ),
+    pytest.param("_waits_too_long", waiting(6), id="exactly six hours are not too long"),
+    pytest.param("_waits_too_long", waiting(7, "in_progress"), id="a working run does not wait"),
+    pytest.param("_waits_too_long", a_task(), id="no claim to wait"),
+    pytest.param("_dead", a_task(record=a_record()), id="no claim, nothing lost"),
+    pytest.param("_dead", waiting(7), id="waited too long, but is not dead"),
+    pytest.param("_agent_paused", a_task(agents_paused_until=NOW), id="the pause is over"),
+    pytest.param(
+        "_agent_paused",
+        a_task(record=PUBLISHED, pull=a_pull(), agents_paused_until=NOW + minutes(5)),
+        id="paused, but no agent is wanted",
+    ),
+    pytest.param(
+        "_agent_paused",
+        a_task(record=CLAIMED, agents_paused_until=NOW + minutes(5)),
+        id="paused, but it has an agent already",
+    ),
+    pytest.param("_draft", a_task(record=PUBLISHED, pull=a_pull()), id="no draft"),
+    pytest.param("_human_commit", a_task(record=PUBLISHED, pull=a_pull()), id="our commit"),
+    pytest.param(
+        "_human_commit",
+        a_task(record=PUBLISHED, pull=a_pull(head="m", head_parents=("c1", "b1"))),
+        id="the base was merged into our branch",
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(record=PUBLISHED, pull=a_pull(head="h", reviews=(a_review(),))),
+        id="a human's commit, but a review asks us to go on",
+    ),
+    pytest.param("_human_commit", a_task(pull=a_pull(head="h")), id="not our task"),
+    pytest.param("_stopped", a_task(record=PUBLISHED), id="no stop"),
+    pytest.param(
+        "_stopped", a_task(record=STOPPED, issue=AGAIN), id="stopped, and then labelled again"
+    ),
+    pytest.param(
+        "_branch_gone", a_task(record=PUBLISHED, branch_head="c1"), id="the branch is where we left it"
+    ),
+    pytest.param(
+        "_branch_gone", a_task(record=a_record()), id="no branch, but none was published"
+    ),
+    pytest.param(
+        "_branch_gone",
+        a_task(record=PUBLISHED, pull=a_pull()),
+        id="with a pull request, GitHub closes it when the branch goes",
+    ),
+    pytest.param(
+        "_unanswerable",
+        a_task(record=a_published_record(handled=("checks:c0",)), pull=RED),
+        id="red, but another head was tried",
+    ),
+    pytest.param(
+        "_unanswerable",
+        a_task(record=a_published_record(handled=("checks:c1",)), pull=RED, issue=AGAIN),
+        id="tried, but labelled again since",
+    ),
+    pytest.param("_unanswerable", a_task(record=PUBLISHED), id="no pull request to answer for"),
+    pytest.param(
+        "_fruitless",
+        a_task(record=a_record(attempts=(*NO_CHANGE.attempts, an_attempt(outcome=Outcome.LOST)))),
+        id="nothing to change once, but not at last",
+    ),
+    pytest.param("_fruitless", a_task(record=NO_CHANGE, issue=AGAIN), id="labelled again since"),
+    pytest.param(
+        "_fruitless",
+        a_task(record=a_record(attempts=NO_CHANGE.attempts, round=2)),
+        id="a new round has no attempt yet",
+    ),
+    pytest.param(
+        "_exhausted",
+        a_task(record=a_record(attempts=FAILURES[:3])),
+        id="one attempt is left",
+    ),
+    pytest.param(
+        "_exhausted",
+        a_task(record=a_record(attempts=FAILURES), issue=AGAIN),
+        id="used up, but labelled again since",
+    ),
+    pytest.param(
+        "_exhausted",
+        a_task(record=a_published_record(attempts=FAILURES), pull=a_pull()),
+        id="used up, but nothing is left to do",
+    ),
+    pytest.param("_exhausted", a_task(), id="nothing spent yet"),
+    pytest.param("_published", a_task(record=a_record()), id="nothing pushed"),
+    pytest.param("_published", a_task(record=PUBLISHED, pull=a_pull()), id="it has a pull request"),
+    pytest.param(
+        "_conflicted", a_task(record=PUBLISHED, pull=a_pull(mergeable="UNKNOWN")), id="unknown"
+    ),
+    pytest.param(
+        "_ci_failed",
+        a_task(
+            record=PUBLISHED, pull=a_pull(checks=(a_check(result="SKIPPED"), a_check(result=None)))
+        ),
+        id="skipped and pending are not red",
+    ),
+    pytest.param("_ci_blocked", a_task(record=PUBLISHED, pull=a_pull(suites_open=1)), id="open"),
+    pytest.param(
+        "_ci_late",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(a_check(result=None),), head_at=ago(360))),
+        id="exactly six hours are in time",
+    ),
+    pytest.param(
+        "_ci_late", a_task(record=PUBLISHED, pull=a_pull(head_at=ago(999))), id="old, but finished"
+    ),
+    pytest.param("_ci_late", a_task(), id="no pull request to be late"),
+    pytest.param("_ci_pending", a_task(record=PUBLISHED, pull=a_pull()), id="all finished"),
+    pytest.param(
+        "_ci_pending",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(), head_at=ago(10))),
+        id="ten minutes without a check: there is no CI",
+    ),
+    pytest.param("_ci_pending", a_task(), id="no pull request to wait for"),
+    pytest.param("_unknown_merge", a_task(record=PUBLISHED, pull=a_pull()), id="known"),
+    pytest.param(
+        "_changes_requested",
+        a_task(record=a_published_record(handled=("review:9",)), pull=a_pull(reviews=(a_review(),))),
+        id="the review was answered",
+    ),
+    pytest.param("_ready", a_task(record=PUBLISHED, pull=a_pull(open_threads=1)), id="open thread"),
+    pytest.param(
+        "_ready",
+        a_task(record=PUBLISHED, pull=a_pull(review_decision="CHANGES_REQUESTED")),
+        id="not approved",
+    ),
+    pytest.param("_ready", a_task(), id="no pull request to be ready"),
+    pytest.param("_has_pull", a_task(record=a_record()), id="no pull request"),
+]
+
+
+def rule_of(task: Task) -> Rule:
+    return next(rule for rule in RULES if rule.test(task, POLICY) is not None)
+
+
+@pytest.mark.parametrize(("rule", "task", "because"), MATCHES)
+def test_match(rule: str, task: Task, because: str) -> None:
+    assert rule_of(task).test.__name__ == rule
+    assert phase_of(task, POLICY) == (rule_of(task).phase, because)
+
+
+@pytest.mark.parametrize(("rule", "task"), MISSES)
+def test_near_miss(rule: str, task: Task) -> None:
+    [row] = [row for row in RULES if row.test.__name__ == rule]
+    assert row.test(task, POLICY) is None
+
+
+def test_every_rule_is_matched_and_missed() -> None:
+    rules = {rule.test.__name__ for rule in RULES}
+    assert {case.values[0] for case in MATCHES} == rules
+    assert {case.values[0] for case in MISSES} == rules - {"_always"}
+    assert {rule.phase for rule in RULES} == set(Phase)
+
+
+def test_an_outside_name_cannot_speak_in_our_sentences() -> None:
+    name = "e2e @octocat\n<!-- ao:status --> fixes #1"
+    task = a_task(record=PUBLISHED, pull=a_pull(checks=(a_check(name, "FAILURE"),)))
+    because = phase_of(task, POLICY).because
+    assert "@octocat" not in because
+    assert "<!--" not in because
+    assert "#1" not in because
+    assert "\n" not in because
+
+
+# ---- what several rules ask ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("record", "labelled_at", "expected"),
+    [
+        pytest.param(None, ago(1), False, id="no record"),
+        pytest.param(a_record(), ago(1), False, id="nothing was tried yet"),
+        pytest.param(PUBLISHED, None, False, id="when the label was put on is not known"),
+        pytest.param(PUBLISHED, ago(59), True, id="labelled after the last attempt"),
+        pytest.param(PUBLISHED, ago(60), False, id="labelled at the end of the last attempt"),
+        pytest.param(STOPPED, ago(55), False, id="labelled after the attempt, before the stop"),
+        pytest.param(STOPPED, ago(49), True, id="labelled after the stop"),
+    ],
+)
+def test_restarted(record, labelled_at, expected) -> None:
+    task = a_task(record=record, issue=an_issue(labelled_at=labelled_at))
+    assert restarted(record, task) is expected
+
+
+def test_a_stop_that_is_overruled_gives_way_to_the_next_rule() -> None:
+    task = a_task(record=STOPPED, pull=RED, issue=AGAIN)
+    assert phase_of(task, POLICY).phase is Phase.CI_FAILED
+
+
+def test_of_two_runs_with_one_name_the_lower_id_counts() -> None:
+    runs = (a_run(id=502), a_run(id=501), a_run(id=400, title="ao #42.0 queued"))
+    found = run_of(runs, CLAIMED)
+    assert found is not None
+    assert found.id == 501
+
+
+def test_a_record_without_a_claim_has_no_run() -> None:
+    assert run_of((a_run(),), a_record()) is None
+
+
+def test_a_thread_that_we_answered_waits_for_the_reviewer() -> None:
+    item = "thread:T:100"
+    answered = a_thread(
+        a_comment(),
+        a_comment(id=101, author="ao[bot]", ours=True, body=feedback.REPLY_MARK.format(item=item)),
+    )
+    record = a_published_record(handled=(item,))
+    task = a_task(record=record, pull=a_pull(threads=(answered,), open_threads=1))
+    assert phase_of(task, POLICY).phase is Phase.IN_REVIEW

@@ -1,0 +1,157 @@
+"""Which tasks get the free slots, and why the others wait."""
+
+import pytest
+
+from ao_actions.core import selection
+from ao_actions.core.model import Phase
+from ao_actions.core.phase import Verdict
+from tests.builders import (
+    POLICY,
+    a_book,
+    a_claim,
+    a_published_record,
+    a_pull,
+    a_record,
+    a_snapshot,
+    a_task,
+    ago,
+    an_attempt,
+    an_issue,
+    some_facts,
+)
+
+QUEUED = Verdict(Phase.QUEUED, "nothing has started")
+CONFLICTED = Verdict(Phase.CONFLICTED, "the branch conflicts with main")
+
+
+@pytest.mark.parametrize(
+    ("facts", "assignees", "reason"),
+    [
+        pytest.param({}, {"ann"}, None, id="nothing in the way"),
+        pytest.param({}, set(), None, id="not assigned"),
+        pytest.param(
+            {"trusted": False},
+            {"bob"},
+            "@ann, who put the label on, may not write here",
+            id="labelled by a stranger",
+        ),
+        pytest.param({}, {"ann", "cy", "bob"}, "it is assigned to @bob", id="assigned to others"),
+        pytest.param(
+            {"open_pulls": (8, 9)}, set(), "pull request #8 is open for it", id="a pull request"
+        ),
+        pytest.param(
+            {"merged_at": ago(5), "opened_at": ago(9)},
+            set(),
+            "a pull request for it was merged since it was opened",
+            id="merged",
+        ),
+        pytest.param(
+            {"merged_at": ago(9), "opened_at": ago(5)}, set(), None, id="merged, then reopened"
+        ),
+        pytest.param({"blocked_by": (3,)}, set(), "it is blocked by #3", id="blocked"),
+    ],
+)
+def test_hold_of_a_new_task(facts, assignees, reason) -> None:
+    issue = an_issue(assignees=frozenset(assignees), facts=some_facts(**facts))
+    assert selection.hold(a_task(issue=issue), QUEUED, a_snapshot()) == reason
+
+
+@pytest.mark.parametrize(
+    ("facts", "held"),
+    [
+        pytest.param({"labelled_at": ago(61)}, True, id="the label of then is still there"),
+        pytest.param({"labelled_at": ago(60)}, True, id="labelled at the very end"),
+        pytest.param({"labelled_at": ago(59)}, False, id="labelled again"),
+        pytest.param({"opened_at": ago(59)}, False, id="reopened"),
+    ],
+)
+def test_hold_of_a_task_that_has_ended(facts, held) -> None:
+    old = a_published_record(finished=Phase.WITHDRAWN, finished_at=ago(60))
+    snapshot = a_snapshot(book=a_book(finished={42: old}))
+    task = a_task(issue=an_issue(facts=some_facts(**facts)))
+    reason = "its task has ended: put the label on again to return it"
+    assert selection.hold(task, QUEUED, snapshot) == (reason if held else None)
+
+
+def test_an_old_record_does_not_hold_the_task_that_returned() -> None:
+    old = a_published_record(finished=Phase.WITHDRAWN, finished_at=ago(60))
+    snapshot = a_snapshot(book=a_book(a_record(round=2), finished={42: old}))
+    task = a_task(record=a_record(round=2), issue=an_issue(facts=some_facts()))
+    assert selection.hold(task, QUEUED, snapshot) is None
+
+
+def test_no_facts_no_claim() -> None:
+    assert selection.needs_facts(a_task(), QUEUED)
+    assert selection.hold(a_task(), QUEUED, a_snapshot()) == "its facts are not looked up yet"
+    assert not selection.needs_facts(a_task(issue=an_issue(facts=some_facts())), QUEUED)
+    assert not selection.needs_facts(a_task(), Verdict(Phase.READY, ""))
+    assert not selection.needs_facts(a_task(record=a_record()), QUEUED)
+
+
+@pytest.mark.parametrize("phase", sorted(selection.CLAIMABLE))
+def test_whoever_sets_a_task_going_again_must_be_known(phase) -> None:
+    again = a_task(record=a_published_record(), issue=an_issue(labelled_at=ago(1)), pull=a_pull())
+    verdict = Verdict(phase, "")
+    assert selection.needs_facts(again, verdict)
+    assert selection.hold(again, verdict, a_snapshot()) == "its facts are not looked up yet"
+    stranger = an_issue(labelled_at=ago(1), facts=some_facts(trusted=False, open_pulls=(7,)))
+    again = a_task(record=a_published_record(), issue=stranger, pull=a_pull())
+    held = selection.hold(again, verdict, a_snapshot())
+    assert held == "@ann, who put the label on, may not write here"
+
+
+def test_its_own_pull_request_does_not_hold_a_task() -> None:
+    issue = an_issue(labelled_at=ago(1), facts=some_facts(open_pulls=(7,)))
+    task = a_task(record=a_published_record(), issue=issue, pull=a_pull())
+    assert selection.hold(task, Verdict(Phase.CI_FAILED, ""), a_snapshot()) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        pytest.param({"reason": Phase.CONFLICTED}, "#7 is being merged with main first", id="same"),
+        pytest.param({"reason": Phase.CONFLICTED, "base": "next"}, None, id="another base"),
+        pytest.param({"reason": Phase.CI_FAILED}, None, id="claimed for another reason"),
+    ],
+)
+def test_one_conflict_per_base(claim, reason) -> None:
+    other = a_record(issue=7, claim=a_claim(**claim))
+    snapshot = a_snapshot(records=[other, a_published_record()])
+    task = a_task(record=a_published_record(), pull=a_pull())
+    assert selection.hold(task, CONFLICTED, snapshot) == reason
+
+
+def test_work_under_way_waits_for_nobody() -> None:
+    verdict = Verdict(Phase.CI_FAILED, "failing: test")
+    assert selection.hold(a_task(record=a_published_record()), verdict, a_snapshot()) is None
+
+
+def test_order() -> None:
+    priority = frozenset({POLICY.labels.ready, POLICY.labels.priority})
+    tasks = [
+        (a_task(issue=an_issue(1, created_at=ago(5))), Phase.QUEUED),
+        (a_task(issue=an_issue(2, created_at=ago(6))), Phase.QUEUED),
+        (a_task(issue=an_issue(4, created_at=ago(6))), Phase.QUEUED),
+        (a_task(issue=an_issue(3, created_at=ago(1), labels=priority)), Phase.QUEUED),
+        (a_task(issue=an_issue(9, created_at=ago(1))), Phase.CI_FAILED),
+    ]
+    best = sorted(tasks, key=lambda pair: selection.order(*pair, POLICY))
+    assert [task.issue.number for task, _ in best] == [9, 3, 2, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("record", "restarted", "expected"),
+    [
+        pytest.param(None, False, (1, True), id="new"),
+        pytest.param(a_record(round=2), False, (2, False), id="one more attempt"),
+        pytest.param(a_record(round=2), True, (3, False), id="set going again"),
+        pytest.param(
+            a_record(attempts=(an_attempt(),), finished=Phase.DONE, finished_at=ago(5)),
+            False,
+            (2, True),
+            id="came back: next round, fresh branch",
+        ),
+    ],
+)
+def test_next_round(record, restarted, expected) -> None:
+    assert selection.next_round(a_task(record=record), restarted=restarted) == expected

@@ -1,0 +1,167 @@
+"""Passes over a real repository: what they do, and that a second one has nothing left to do."""
+
+from __future__ import annotations
+
+from ao_actions.core.model import Outcome, Phase
+from tests.integration.conftest import OWNER, Factory
+
+
+def test_a_labelled_issue_is_claimed_dispatched_and_shown(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    record = factory.task(number)
+    assert (record.epoch, record.owner, record.branch) == (1, OWNER, f"ao/{number}")
+    assert [run.display_title for run in factory.work_runs()] == [f"ao #{number}.1 queued"]
+    assert factory.labels(number) == {"ao:ready", "ao:working"}
+    assert factory.repo.issues[number].assignees == [OWNER]
+    assert len(factory.status_comments(number)) == 1
+
+
+def test_a_second_pass_changes_nothing(factory: Factory) -> None:
+    factory.issue()
+    factory.issue()
+    factory.reconcile()
+    before = factory.tip().oid
+    again = factory.reconcile()
+    assert again.steps == ()
+    assert factory.tip().oid == before
+    assert len(factory.work_runs()) == 2
+
+
+def test_a_dry_run_plans_what_the_real_one_does_and_changes_nothing(factory: Factory) -> None:
+    number = factory.issue()
+    planned = factory.reconcile(dry=True)
+    assert factory.tip().oid == ""
+    assert factory.labels(number) == {"ao:ready"}
+    done = factory.reconcile()
+    assert [type(s.action) for s in planned.steps] == [type(s.action) for s in done.steps]
+
+
+def test_max_parallel_holds_and_the_oldest_goes_first(factory: Factory) -> None:
+    numbers = [factory.issue() for _ in range(4)]
+    factory.reconcile()
+    assert sorted(factory.tip().book.tasks) == numbers[:2]
+
+
+def test_a_stranger_s_label_starts_nothing(factory: Factory) -> None:
+    world = factory.hub.world
+    world.add_user("mallory")
+    factory.repo.collaborators["mallory"] = "triage"
+    token = world.add_token("mallory").value
+    number = factory.issue(label=False)
+    factory.client(token).request("POST", f"issues/{number}/labels", body={"labels": ["ao:ready"]})
+    assert factory.reconcile().steps == ()
+    assert factory.work_runs() == []
+
+
+def test_a_lost_run_is_released_counted_and_claimed_again(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.end_run(factory.work_run(number))
+    factory.reconcile()
+    record = factory.task(number)
+    assert [a.outcome for a in record.attempts] == [Outcome.LOST]
+    assert record.attempts[0].spent.usd == factory.config.usd_per_attempt
+    assert (record.epoch, record.claim is not None) == (2, True)
+    assert [run.display_title for run in factory.work_runs()] == [
+        f"ao #{number}.1 queued",
+        f"ao #{number}.2 queued",
+    ]
+
+
+def test_attempts_end_and_a_human_is_called(factory: Factory) -> None:
+    number = factory.issue()
+    for _ in range(3):
+        factory.reconcile()
+        factory.end_run(factory.work_run(number))
+    factory.reconcile()
+    assert factory.task(number).claim is None
+    assert "ao:needs-human" in factory.labels(number)
+    assert f"@{OWNER}" in factory.status_comments(number)[0]
+    assert len(factory.work_runs()) == 3
+
+
+def test_the_label_put_on_again_starts_a_new_round(factory: Factory) -> None:
+    number = factory.issue()
+    for _ in range(3):
+        factory.reconcile()
+        factory.end_run(factory.work_run(number))
+    factory.reconcile()
+    factory.pass_time(minutes=1)
+    factory.call("DELETE", f"issues/{number}/labels/ao:ready")
+    factory.post(f"issues/{number}/labels", labels=["ao:ready"])
+    factory.reconcile()
+    record = factory.task(number)
+    assert (record.round, record.epoch, record.claim is not None) == (2, 4, True)
+
+
+def test_a_dispatch_that_got_lost_is_sent_again(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    run = factory.work_run(number)
+    factory.end_run(run)
+    factory.repo.runs.remove(run)  # GitHub never got it
+    assert factory.reconcile().steps == ()
+    factory.pass_time(minutes=6)
+    factory.reconcile()
+    assert [r.display_title for r in factory.work_runs()] == [f"ao #{number}.1 queued"]
+    assert factory.task(number).attempts == ()
+
+
+def test_a_removed_label_ends_the_task_and_its_run(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.call("DELETE", f"issues/{number}/labels/ao:ready")
+    factory.reconcile()
+    assert number not in factory.tip().book.tasks
+    assert factory.finished(number).finished is Phase.WITHDRAWN
+    assert factory.labels(number) == set()
+    assert factory.hub.world.actions is not None
+    assert factory.hub.world.actions.wait_idle(30)
+    assert factory.work_run(number).conclusion == "cancelled"
+    assert factory.reconcile().steps == ()
+
+
+def test_a_human_who_is_assigned_takes_over(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.hub.world.add_user("hana")
+    factory.repo.collaborators["hana"] = "write"
+    factory.post(f"issues/{number}/assignees", assignees=["hana"])
+    factory.reconcile()
+    record = factory.finished(number)
+    assert record.finished is Phase.WITHDRAWN
+    assert "hana" in factory.repo.issues[number].assignees
+
+
+def test_a_returning_issue_gets_its_record_back_and_a_new_branch(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.call("DELETE", f"issues/{number}/labels/ao:ready")
+    factory.reconcile()
+    factory.post(f"issues/{number}/labels", labels=["ao:ready"])
+    factory.reconcile()
+    record = factory.task(number)
+    assert (record.branch, record.round, record.epoch) == (f"ao/{number}-2", 2, 2)
+    assert [a.outcome for a in record.attempts] == [Outcome.WITHDRAWN]
+
+
+def test_labels_and_comment_are_repaired(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.call("DELETE", f"issues/{number}/labels/ao:working")
+    comment = next(c for c in factory.repo.issues[number].comments)
+    factory.call("PATCH", f"issues/comments/{comment.id}", body="<!-- ao:status -->\nforged")
+    factory.reconcile()
+    assert "ao:working" in factory.labels(number)
+    assert "forged" not in factory.status_comments(number)[0]
+    assert len(factory.status_comments(number)) == 1
+
+
+def test_an_idle_pass_costs_one_query_and_one_fetch(factory: Factory) -> None:
+    before = dict(factory.hub.world.requests)
+    factory.reconcile()
+    after = factory.hub.world.requests
+    assert after["graphql"] - before.get("graphql", 0) == 1
+    assert after["git"] - before.get("git", 0) == 1
+    assert after.get("rest", 0) == before.get("rest", 0)
