@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ao_actions import __version__
-from ao_actions.errors import AoError, PortInUseError, StuckError, ToolMissingError
+from ao_actions.errors import AoError, ConfigError, PortInUseError, StuckError, ToolMissingError
 
 if TYPE_CHECKING:
     from ao_actions.config import Config
@@ -259,8 +259,12 @@ def serve_localgithub(root: Path, port: int, seed: Path | None, socket: Path | N
 
     try:
         serve(root, port, seed, socket)
+    except FileNotFoundError as error:
+        raise ToolMissingError(str(error)) from None
     except OSError as error:
         raise PortInUseError(str(error)) from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _need_local() -> None:

@@ -14,6 +14,7 @@ from ao_actions.demo import factory, project
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
 from ao_actions.errors import ConfigError, StuckError, ToolMissingError
+from ao_actions.localgithub.actions import act
 
 REMARK = ("tally/span.py", "What of an empty list? I would expect 0, not an error.")
 
@@ -68,6 +69,10 @@ def check(wish: Wish) -> None:
         raise ConfigError(f"--keep {wish.keep}: the folder is not empty")
     if shutil.which("git") is None:
         raise ToolMissingError("git was not found: install git 2.38 or newer")
+    try:
+        act.find()
+    except FileNotFoundError as error:
+        raise ToolMissingError(str(error)) from None
 
 
 def _small(root: Path) -> Demo:

@@ -114,7 +114,7 @@ class Client:
         """
         url = path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
         status, text = self._send(verb, url, parameters, body)
-        if status < 400 or status in accept:
+        if 0 < status < 400 or status in accept:
             return status, _json(text)
         raise self._failure(verb, url, status, text)
 
@@ -130,7 +130,7 @@ class Client:
         payload = {"query": query, "variables": dict(variables or {})}
         verb = "POST" if write else "QUERY"
         status, text = self._send(verb, self.address.graphql, None, payload)
-        if status >= 400:
+        if not 0 < status < 400:
             raise self._failure("POST", self.address.graphql, status, text)
         answer = _json(text)
         errors = answer.get("errors") or []

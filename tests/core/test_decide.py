@@ -1,0 +1,437 @@
+"""The plan: each action, why, and in which order."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ao_actions.core import actions
+from ao_actions.core.decide import decide
+from ao_actions.core.feedback import REPLY_MARK
+from ao_actions.core.model import Fleet, Outcome, Phase, Policy, Reply, Spent, StatusComment
+from ao_actions.core.projection import status_body
+from ao_actions.core.tasks import verdicts
+from tests.builders import (
+    NOW,
+    POLICY,
+    READY,
+    a_book,
+    a_check,
+    a_claim,
+    a_comment,
+    a_published_record,
+    a_pull,
+    a_record,
+    a_review,
+    a_run,
+    a_snapshot,
+    a_stop,
+    a_thread,
+    ago,
+    an_attempt,
+    an_issue,
+    minutes,
+    some_facts,
+    to_claim,
+    to_finish,
+)
+
+CLAIMED = a_record(claim=a_claim())
+RED = a_pull(checks=(a_check(result="FAILURE"),))
+NEW = an_issue(facts=some_facts())
+
+
+def planned(kind, snapshot, policy=POLICY):
+    return [action for action in decide(snapshot, policy) if isinstance(action, kind)]
+
+
+# ---- claims --------------------------------------------------------------------------------
+
+
+def test_a_new_issue_is_claimed_and_its_run_started() -> None:
+    plan = decide(a_snapshot(NEW, book=a_book(fleet=Fleet(epoch=16))), POLICY)
+    claim, dispatch, label, report = plan
+    assert claim == to_claim(epoch=17)
+    assert dispatch == actions.Dispatch(
+        issue=42, epoch=17, reason=Phase.QUEUED, because="claimed"
+    )
+    assert isinstance(label, actions.Label)
+    assert label.add == ("ao:working",)
+    assert isinstance(report, actions.Report)
+    assert "the run `ao #42.17 queued` works on it" in report.body
+
+
+def test_a_slot_is_not_given_twice() -> None:
+    issues = [an_issue(n, created_at=ago(100 - n), facts=some_facts()) for n in range(1, 6)]
+    claims = planned(actions.Claim, a_snapshot(*issues))
+    assert [(claim.issue, claim.epoch) for claim in claims] == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_no_free_slot_no_claim() -> None:
+    snapshot = a_snapshot(NEW, records=[a_record(issue=7, claim=a_claim())])
+    assert planned(actions.Claim, snapshot, Policy(max_parallel=1)) == []
+
+
+def test_a_held_issue_leaves_the_slot_to_the_next() -> None:
+    held = an_issue(1, created_at=ago(900), facts=some_facts(trusted=False))
+    assert [claim.issue for claim in planned(actions.Claim, a_snapshot(held, NEW))] == [42]
+
+
+def test_a_released_slot_is_given_away_in_the_same_plan() -> None:
+    lost = a_record(issue=7, claim=a_claim(expires_at=ago(1)))
+    snapshot = a_snapshot(NEW, an_issue(7, created_at=ago(1)), records=[lost])
+    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1))
+    assert [actions.describe(step) for step in plan] == [
+        "task 7: released, epoch 1, lost",
+        "task 42: claimed, epoch 2, queued",
+    ]
+
+
+def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
+    policy = Policy(agents=("claude-code", "codex"))
+    paused = {"claude-code": NOW + minutes(5)}
+    snapshot = a_snapshot(NEW, book=a_book(fleet=Fleet(paused=paused)))
+    assert [claim.agent for claim in planned(actions.Claim, snapshot, policy)] == ["codex"]
+    over = replace(snapshot, now=NOW + minutes(5))
+    assert [claim.agent for claim in planned(actions.Claim, over, policy)] == ["claude-code"]
+
+
+def test_all_agents_paused_no_claim() -> None:
+    paused = {"claude-code": NOW + minutes(5), "codex": NOW + minutes(9)}
+    snapshot = a_snapshot(NEW, book=a_book(fleet=Fleet(paused=paused)))
+    policy = Policy(agents=("codex", "claude-code"))
+    assert decide(snapshot, policy) == ()
+    [(_, verdict)] = verdicts(snapshot, policy)
+    assert verdict == (Phase.PAUSED, "the model's limit lasts until 2026-01-05 12:05 UTC")
+
+
+@pytest.mark.parametrize(
+    ("pull", "claim"),
+    [
+        pytest.param(
+            RED,
+            {"reason": Phase.CI_FAILED, "items": ("checks:c1",), "because": "failing: test"},
+            id="red",
+        ),
+        pytest.param(
+            a_pull(reviews=(a_review(),), base="next"),
+            {
+                "reason": Phase.CHANGES_REQUESTED,
+                "items": ("review:9",),
+                "base": "next",
+                "because": "1 review item(s) wait for an answer",
+            },
+            id="changes requested",
+        ),
+        pytest.param(
+            a_pull(mergeable="CONFLICTING"),
+            {
+                "reason": Phase.CONFLICTED,
+                "items": ("conflict:c1",),
+                "because": "the branch conflicts with main",
+            },
+            id="conflict",
+        ),
+    ],
+)
+def test_a_task_under_way_is_claimed_again(pull, claim) -> None:
+    snapshot = a_snapshot(
+        records=[a_published_record()], pulls={42: pull}, branches={"ao/42": "c1"}
+    )
+    assert planned(actions.Claim, snapshot) == [to_claim(epoch=2, head="c1", **claim)]
+
+
+def test_a_branch_that_was_just_deleted_does_not_come_back() -> None:
+    snapshot = a_snapshot(records=[a_published_record()], pulls={42: RED})
+    assert [claim.head for claim in planned(actions.Claim, snapshot)] == ["c1"]
+
+
+def test_after_a_failed_first_attempt_there_is_no_commit_to_build_on() -> None:
+    record = a_record(attempts=(an_attempt(outcome=Outcome.AGENT_ERROR),))
+    assert planned(actions.Claim, a_snapshot(records=[record])) == [to_claim(epoch=2)]
+
+
+def test_set_going_again_by_a_human_it_gets_a_new_round_on_its_branch() -> None:
+    record = a_published_record(stop=a_stop())
+    issue = an_issue(labelled_at=ago(1), facts=some_facts(labelled_at=ago(1)))
+    snapshot = a_snapshot(
+        issue, records=[record], pulls={42: RED}, branches={"ao/42": "c1"}
+    )
+    [claim] = planned(actions.Claim, snapshot)
+    assert (claim.round, claim.branch, claim.head) == (2, "ao/42", "c1")
+
+
+def test_an_issue_that_came_back_gets_a_fresh_branch() -> None:
+    old = a_published_record(finished=Phase.DONE, finished_at=ago(60))
+    book = a_book(fleet=Fleet(epoch=9), finished={42: old})
+    issue = an_issue(facts=some_facts(opened_at=ago(5)))
+    [claim] = planned(actions.Claim, a_snapshot(issue, book=book))
+    assert (claim.round, claim.branch, claim.head, claim.epoch) == (2, "ao/42-2", "", 10)
+
+
+def test_an_issue_whose_pull_request_was_closed_does_not_come_back_by_itself() -> None:
+    record = a_published_record()
+    before = a_snapshot(records=[record], pulls={42: a_pull(state="CLOSED")})
+    assert planned(actions.Transition, before) == [
+        to_finish(phase=Phase.WITHDRAWN, because="pull request #7 was closed without a merge")
+    ]
+    old = replace(record, finished=Phase.WITHDRAWN, finished_at=NOW)
+    after = a_snapshot(NEW, book=a_book(fleet=Fleet(epoch=1), finished={42: old}))
+    assert decide(after, POLICY) == ()
+
+
+def test_two_conflicts_with_one_base_are_resolved_one_after_the_other() -> None:
+    pull = a_pull(mergeable="CONFLICTING")
+    records = [
+        a_published_record(),
+        a_published_record(issue=43, branch="ao/43", epoch=2),
+        a_published_record(issue=44, branch="ao/44", epoch=3),
+    ]
+    pulls = {42: pull, 43: replace(pull, number=8), 44: replace(pull, number=9, base="next")}
+    claims = planned(actions.Claim, a_snapshot(records=records, pulls=pulls))
+    assert [claim.issue for claim in claims] == [42, 44]
+
+
+def test_an_attempt_reserves_no_more_than_the_task_has() -> None:
+    [claim] = planned(actions.Claim, a_snapshot(NEW), Policy(usd_per_attempt=9, usd_per_task=4))
+    assert claim.usd == 4
+
+
+# ---- runs ----------------------------------------------------------------------------------
+
+
+def test_a_run_that_does_not_appear_is_dispatched_again() -> None:
+    young = a_snapshot(records=[a_record(claim=a_claim(claimed_at=ago(5)))])
+    old = a_snapshot(records=[a_record(claim=a_claim(claimed_at=ago(6)))])
+    assert planned(actions.Dispatch, young) == []
+    assert [effect.because for effect in planned(actions.Dispatch, old)] == [
+        "its run has not appeared"
+    ]
+
+
+@pytest.mark.parametrize(
+    "runs", [pytest.param(None, id="not looked up"), pytest.param((a_run(),), id="it runs")]
+)
+def test_a_run_that_may_exist_is_not_dispatched_again(runs) -> None:
+    assert planned(actions.Dispatch, a_snapshot(records=[CLAIMED], runs=runs)) == []
+
+
+def test_a_lost_run_is_released() -> None:
+    dead = a_run(status="completed", conclusion="failure", handoff=False)
+    [release, claim] = planned(actions.Transition, a_snapshot(records=[CLAIMED], runs=(dead,)))
+    assert release == actions.Release(
+        issue=42,
+        epoch=1,
+        outcome=Outcome.LOST,
+        at=NOW,
+        because="run 500 ended (failure) without publishing",
+    )
+    assert claim.epoch == 2
+
+
+def test_a_hand_off_that_was_not_published_is_published_again() -> None:
+    dead = a_run(status="completed", conclusion="failure", handoff=True)
+    snapshot = a_snapshot(records=[CLAIMED], runs=(dead,))
+    counted, note = planned(actions.Transition, snapshot)
+    assert counted == actions.CountRerun(
+        issue=42, epoch=1, because="run 500 packed a hand-off that was not published"
+    )
+    assert note.run_id == 500
+    assert planned(actions.Rerun, snapshot) == [
+        actions.Rerun(issue=42, run_id=500, because="publish once more (1 of 2)")
+    ]
+
+
+def test_after_two_reruns_a_human_is_asked() -> None:
+    dead = a_run(status="completed", conclusion="failure", handoff=True)
+    record = a_record(claim=a_claim(reruns=2))
+    snapshot = a_snapshot(records=[record], runs=(dead,))
+    assert planned(actions.Transition, snapshot) == [
+        actions.Escalate(
+            issue=42,
+            at=NOW,
+            ask="The agent's work is in the run's artifact.",
+            url=dead.url,
+            because="the hand-off of run 500 could not be published",
+        )
+    ]
+    assert planned(actions.Rerun, snapshot) == []
+    assert planned(actions.Cancel, snapshot) == []
+
+
+def test_a_run_that_no_runner_takes_is_cancelled_and_a_human_asked() -> None:
+    idle = a_run(status="queued", created_at=NOW - timedelta(hours=7))
+    snapshot = a_snapshot(records=[CLAIMED], runs=(idle,))
+    [escalate] = planned(actions.Transition, snapshot)
+    assert isinstance(escalate, actions.Escalate)
+    assert escalate.ask == "Look at the run: cancel it or give it a runner."
+    [cancel] = planned(actions.Cancel, snapshot)
+    assert cancel.run_id == 500
+    [label] = planned(actions.Label, snapshot)
+    assert label.add == ("ao:needs-human",)
+
+
+# ---- the end of a task ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("run", "cancelled"),
+    [
+        pytest.param(a_run(), True, id="its live run is cancelled"),
+        pytest.param(a_run(status="completed"), False, id="its run is over"),
+        pytest.param(None, False, id="no run is known"),
+    ],
+)
+def test_a_withdrawn_task_says_farewell_before_it_is_finished(run, cancelled) -> None:
+    issue = an_issue(labels=frozenset({"ao:working"}))
+    snapshot = a_snapshot(issue, records=[CLAIMED], runs=(run,) if run else ())
+    plan = decide(snapshot, POLICY)
+    kinds = [type(action) for action in plan]
+    cancel = [actions.Cancel] if cancelled else []
+    assert kinds == [*cancel, actions.Label, actions.Report, actions.Finish]
+    assert plan[-1] == to_finish(
+        phase=Phase.WITHDRAWN, because="the label ao:ready was removed"
+    )
+
+
+def test_a_merged_task_is_done() -> None:
+    issue = an_issue(is_open=False, labels=frozenset({READY, "ao:review"}))
+    snapshot = a_snapshot(
+        issue, records=[a_published_record()], pulls={42: a_pull(state="MERGED")}
+    )
+    label, report, finish = decide(snapshot, POLICY)
+    assert isinstance(label, actions.Label)
+    assert (label.add, label.remove) == ((), ("ao:review",))
+    assert isinstance(report, actions.Report)
+    assert finish == to_finish(because="pull request #7 is merged")
+
+
+def test_an_issue_that_was_never_a_task_is_not_spoken_to() -> None:
+    assert decide(a_snapshot(an_issue(is_open=False)), POLICY) == ()
+
+
+def test_the_order_of_a_plan() -> None:
+    ended = an_issue(7, is_open=False)
+    snapshot = a_snapshot(
+        ended, NEW, records=[a_record(issue=7, claim=a_claim())], runs=(a_run(),)
+    )
+    plan = decide(snapshot, POLICY)
+    kinds = ["t" if isinstance(a, actions.Transition) else "e" for a in plan]
+    assert "".join(kinds) == "e" * 1 + "t" * 2 + "e" * 3
+    assert [action.issue for action in plan] == [7, 7, 42, 42, 42, 42]
+
+
+# ---- what publish may have left undone -----------------------------------------------------
+
+OWED = Reply(thread="T", item="thread:T:100", body="Done in c1.")
+ANSWERED = a_comment(id=101, ours=True, body=REPLY_MARK.format(item=OWED.item) + "\nDone in c1.")
+
+
+def published(*, ended: float = 60, **given):
+    return a_published_record(attempts=(an_attempt(head="c1", ended_at=ago(ended)),), **given)
+
+
+@pytest.mark.parametrize(
+    ("ended", "opened"),
+    [
+        pytest.param(1, False, id="the publish job has a head start"),
+        pytest.param(2, True, id="then a pass completes it"),
+    ],
+)
+def test_the_pull_request_is_opened(ended, opened) -> None:
+    snapshot = a_snapshot(records=[published(ended=ended)], branches={"ao/42": "c1"})
+    opening = actions.OpenPull(
+        issue=42,
+        branch="ao/42",
+        base="main",
+        head="c1",
+        because="ao/42 is pushed and has no pull request yet",
+    )
+    assert planned(actions.OpenPull, snapshot) == ([opening] if opened else [])
+
+
+@pytest.mark.parametrize(
+    ("threads", "answers"),
+    [
+        pytest.param((a_thread(),), 1, id="owed"),
+        pytest.param((a_thread(a_comment(), ANSWERED),), 0, id="posted already"),
+        pytest.param((a_thread(id="other"),), 0, id="the thread is gone"),
+        pytest.param(None, 0, id="threads not looked up"),
+    ],
+)
+def test_replies_are_posted(threads, answers) -> None:
+    record = published(owed=(OWED,), handled=(OWED.item,))
+    snapshot = a_snapshot(
+        records=[record], pulls={42: a_pull(threads=threads)}, branches={"ao/42": "c1"}
+    )
+    found = planned(actions.Answer, snapshot)
+    assert [(a.pull, a.thread, a.item, a.body) for a in found] == [
+        (7, "T", OWED.item, OWED.body)
+    ] * answers
+
+
+def test_what_was_seen_is_noted_when_the_ledger_is_written_anyway() -> None:
+    record = published(owed=(OWED,), handled=(OWED.item,))
+    seen = {
+        "records": [record],
+        "pulls": {42: a_pull(threads=(a_thread(a_comment(), ANSWERED),))},
+        "branches": {"ao/42": "c1"},
+        "status_comments": {42: StatusComment(id="c", body="old")},
+    }
+    assert planned(actions.Transition, a_snapshot(**seen)) == []
+    new = an_issue(7, facts=some_facts())
+    claim, note = planned(actions.Transition, a_snapshot(new, **seen))
+    assert isinstance(claim, actions.Claim)
+    assert note == actions.Note(
+        issue=42,
+        pull=7,
+        status_comment="c",
+        settled=(OWED.item,),
+        because="the ledger is being written anyway",
+    )
+
+
+def test_what_is_known_is_not_noted_again() -> None:
+    record = replace(
+        published(), pull=7, status_comment="c", epoch=1, claim=a_claim(run_id=500)
+    )
+    snapshot = a_snapshot(
+        an_issue(7, facts=some_facts()),
+        records=[record],
+        pulls={42: a_pull()},
+        runs=(a_run(record),),
+        status_comments={42: StatusComment(id="c", body="old")},
+    )
+    assert planned(actions.Note, snapshot) == []
+
+
+# ---- nothing to do -------------------------------------------------------------------------
+
+
+def test_a_task_that_waits_for_its_review_needs_nothing() -> None:
+    record = a_published_record(pull=7)
+    pull = a_pull(review_decision="REVIEW_REQUIRED", requested=frozenset({"ann"}))
+    snapshot = a_snapshot(
+        an_issue(labels=frozenset({READY, "ao:review"})),
+        records=[record],
+        pulls={42: pull},
+        branches={"ao/42": "c1"},
+    )
+    [(task, verdict)] = verdicts(snapshot, POLICY)
+    body = status_body(task, record, verdict, POLICY)
+    seen = replace(snapshot, status_comments={42: StatusComment(id="c", body=body)})
+    assert decide(seen, POLICY) == ()
+
+
+def test_a_budget_that_is_used_up_ends_in_a_call_not_in_a_claim() -> None:
+    record = a_published_record(attempts=(an_attempt(head="c1", spent=Spent(usd=18)),))
+    snapshot = a_snapshot(records=[record], pulls={42: RED}, branches={"ao/42": "c1"})
+    assert planned(actions.Transition, snapshot) == []
+    [report] = planned(actions.Report, snapshot)
+    assert "**needs_human**: $18.00 of $20.00 are spent." in report.body
+
+
+def test_every_action_says_what_it_does() -> None:
+    label = actions.Label(issue=42, add=("a",), remove=("b", "c"), because="")
+    assert actions.describe(label) == "task 42: labels +a -b -c"
+    assert actions.describe(to_claim(epoch=17)) == "task 42: claimed, epoch 17, queued"

@@ -1,0 +1,388 @@
+"""Laws of the plan that no table can list: for any snapshot, and along any history."""
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from ao_actions.core import actions, budget, transitions
+from ao_actions.core.decide import decide
+from ao_actions.core.feedback import REPLY_MARK
+from ao_actions.core.model import (
+    Book,
+    Fleet,
+    Issue,
+    Outcome,
+    Phase,
+    Policy,
+    Pull,
+    Reply,
+    Snapshot,
+    Spent,
+    TaskRecord,
+)
+from ao_actions.core.phase import run_title
+from tests.builders import (
+    NOW,
+    READY,
+    a_check,
+    a_claim,
+    a_comment,
+    a_pull,
+    a_record,
+    a_review,
+    a_run,
+    a_snapshot,
+    a_stop,
+    a_thread,
+    ago,
+    an_attempt,
+    an_issue,
+    minutes,
+    some_facts,
+)
+from tests.core import worlds
+
+POLICIES = st.builds(
+    Policy,
+    max_parallel=st.integers(1, 3),
+    max_attempts=st.integers(1, 3),
+    agents=st.sampled_from([("claude-code",), ("claude-code", "codex")]),
+    usd_per_attempt=st.sampled_from([2.0, 5.0]),
+    usd_per_task=st.sampled_from([5.0, 9.0]),
+)
+NUMBERS = st.lists(st.integers(1, 4), unique=True, min_size=1)
+TIMES = st.sampled_from([ago(500), ago(100), ago(40), ago(5), ago(1), NOW])
+CHECKS = st.lists(
+    st.builds(a_check, st.sampled_from("ab"), st.sampled_from(["SUCCESS", "FAILURE", None])),
+    max_size=2,
+).map(tuple)
+
+
+# ---- any snapshot --------------------------------------------------------------------------
+
+
+@st.composite
+def records(draw: st.DrawFn, issue: int, epoch: int) -> TaskRecord:
+    published = draw(st.sampled_from([(), ("c1",), ("c1", "c2")]))
+    attempts = tuple(
+        an_attempt(epoch=0, round=draw(st.integers(1, 2)), outcome=outcome, ended_at=draw(TIMES))
+        for outcome in draw(st.lists(st.sampled_from(Outcome), max_size=3))
+    )
+    claim = st.builds(
+        a_claim,
+        reason=st.sampled_from([Phase.QUEUED, Phase.CI_FAILED, Phase.CONFLICTED]),
+        claimed_at=TIMES,
+        expires_at=st.sampled_from([ago(1), NOW + minutes(30)]),
+        reruns=st.integers(0, 2),
+        run_id=st.sampled_from([None, 500 + issue]),
+    )
+    return a_record(
+        issue=issue,
+        epoch=epoch,
+        branch=f"ao/{issue}",
+        claim=draw(st.none() | claim),
+        attempts=attempts,
+        round=draw(st.integers(1, 2)),
+        published=published,
+        handled=draw(st.sampled_from([(), ("checks:c1",), ("conflict:c2", "review:9"), (ITEM,)])),
+        owed=draw(st.sampled_from([(), (Reply(thread="T", item=ITEM, body="Done."),)])),
+        stop=draw(st.none() | st.builds(a_stop, at=TIMES)),
+        not_before=draw(st.sampled_from([None, ago(1), NOW + minutes(5)])),
+    )
+
+
+ITEM = "thread:T:100"
+ANSWER = a_comment(id=101, ours=True, body=REPLY_MARK.format(item=ITEM))
+PULLS = st.builds(
+    a_pull,
+    state=st.sampled_from(["OPEN", "OPEN", "OPEN", "CLOSED", "MERGED"]),
+    head=st.sampled_from(["c1", "c2", "h1"]),
+    head_parents=st.sampled_from([("c1",), ("c1", "b1")]),
+    head_at=TIMES,
+    draft=st.sampled_from([False, False, True]),
+    mergeable=st.sampled_from(["MERGEABLE", "MERGEABLE", "CONFLICTING", "UNKNOWN"]),
+    review_decision=st.sampled_from([None, "APPROVED", "REVIEW_REQUIRED"]),
+    checks=CHECKS,
+    suites_waiting=st.sampled_from([0, 0, 1]),
+    reviews=st.sampled_from([(), (a_review(),), (a_review(author="eve"),)]),
+    open_threads=st.integers(0, 1),
+    threads=st.sampled_from([(), (a_thread(),), (a_thread(a_comment(), ANSWER),)]),
+    assignees=st.sampled_from([frozenset(), frozenset({"ann"})]),
+)
+
+
+@st.composite
+def issues(draw: st.DrawFn, number: int) -> Issue:
+    facts = st.builds(
+        some_facts,
+        labelled_at=TIMES,
+        trusted=st.sampled_from([True, True, False]),
+        merged_at=st.sampled_from([None, None, ago(50)]),
+        blocked_by=st.sampled_from([(), (), (3,)]),
+    )
+    found = draw(facts)
+    labels = st.sampled_from([{READY}, {READY}, {READY, "ao:working"}, {"ao:review"}])
+    return an_issue(
+        number,
+        is_open=draw(st.sampled_from([True, True, True, False])),
+        labels=draw(labels.map(frozenset)),
+        assignees=draw(
+            st.sampled_from([frozenset(), frozenset({"ann"}), frozenset({"ann", "bob"})])
+        ),
+        labelled_at=found.labelled_at,
+        created_at=draw(TIMES),
+        facts=found,
+    )
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    numbers = draw(NUMBERS)
+    live = {n: draw(records(n, epoch=n)) for n in numbers if draw(st.booleans())}
+    old = {
+        n: replace(draw(records(n, epoch=n)), claim=None, finished=Phase.DONE, finished_at=ago(9))
+        for n in numbers
+        if draw(st.booleans())
+    }
+    paused = draw(st.sampled_from([{}, {}, {"claude-code": NOW + minutes(9)}]))
+    runs = [
+        a_run(
+            record,
+            id=500 + n,
+            status=draw(st.sampled_from(["queued", "in_progress", "completed"])),
+            conclusion="failure",
+            created_at=draw(TIMES),
+            handoff=draw(st.booleans()),
+        )
+        for n, record in live.items()
+        if record.claim and draw(st.booleans())
+    ]
+    claims = any(record.claim for record in live.values())
+    seen = a_snapshot(
+        *[draw(issues(n)) for n in numbers],
+        book=Book(fleet=Fleet(epoch=9, paused=paused), tasks=live, finished=old),
+        runs=draw(st.sampled_from([tuple(runs), tuple(runs), None])) if claims else None,
+        pulls={n: draw(PULLS) for n, record in live.items() if record.published and draw(st.booleans())},
+        branches={record.branch: draw(st.sampled_from(["c1", "c2", "h1"])) for record in live.values()},
+        trusted={"ann": True, "eve": False, "ao[bot]": False},
+    )
+    return replace(seen, branches={**seen.branches, **_heads(seen)})
+
+
+def _heads(snapshot: Snapshot) -> dict[str, str]:
+    """A branch with a pull request is where its pull request says."""
+    tasks = snapshot.book.tasks
+    return {tasks[number].branch: pull.head for number, pull in snapshot.pulls.items()}
+
+
+@given(snapshots(), POLICIES)
+def test_the_same_snapshot_gives_the_same_plan(snapshot: Snapshot, policy: Policy) -> None:
+    shuffled = replace(
+        snapshot,
+        issues=dict(reversed(snapshot.issues.items())),
+        book=replace(snapshot.book, tasks=dict(reversed(snapshot.book.tasks.items()))),
+        runs=None if snapshot.runs is None else snapshot.runs[::-1],
+    )
+    assert decide(snapshot, policy) == decide(snapshot, policy) == decide(shuffled, policy)
+
+
+@settings(max_examples=400)
+@given(snapshots(), POLICIES)
+def test_a_second_pass_changes_nothing(snapshot: Snapshot, policy: Policy) -> None:
+    """What a plan did may be seen in the second pass (a pull request that was opened gets its
+    assignee); it decides nothing anew, and the third pass has nothing at all to do."""
+    first = decide(snapshot, policy)
+    note("\n".join(actions.describe(action) for action in first))
+    second = worlds.step(snapshot, first, policy)
+    again = decide(second, policy)
+    note("\n".join(actions.describe(action) for action in again))
+    assert not [action for action in again if isinstance(action, actions.Transition)]
+    opened = {action.issue for action in first if isinstance(action, actions.OpenPull)}
+    assert {action.issue for action in again} <= opened
+    third = worlds.step(second, again, policy)
+    assert decide(third, policy) == ()
+
+
+@settings(max_examples=300)
+@given(snapshots(), POLICIES)
+def test_a_plan_keeps_the_ledgers_laws_at_every_step(snapshot: Snapshot, policy: Policy) -> None:
+    book = snapshot.book
+    cap = max(policy.max_parallel, book.live_claims())
+    plan = decide(snapshot, policy)
+    steps = [action for action in plan if isinstance(action, actions.Transition)]
+    for transition in steps:
+        after = transitions.apply(book, transition, policy)
+        check_laws(book, after, transition, policy, cap)
+        book = after
+    claimed = Counter(step.issue for step in steps if isinstance(step, actions.Claim))
+    assert set(claimed.values()) <= {1}
+    ended = {step.issue for step in steps if isinstance(step, actions.Finish)}
+    assert not ended & set(claimed)
+
+
+def check_laws(
+    before: Book, after: Book, transition: actions.Transition, policy: Policy, cap: int
+) -> None:
+    """I1, I2, I5, and the counter."""
+    assert after.fleet.epoch >= before.fleet.epoch
+    assert after.live_claims() <= cap
+    live = [record for record in after.tasks.values() if record.claim]
+    assert len({record.epoch for record in live}) == len(live)
+    if not isinstance(transition, actions.Claim):
+        assert after.fleet.epoch == before.fleet.epoch
+        return
+    old = before.tasks.get(transition.issue)
+    assert old is None or old.claim is None
+    record = after.tasks[transition.issue]
+    assert record.epoch == after.fleet.epoch == before.fleet.epoch + 1
+    check_budget(record, policy)
+
+
+def check_budget(record: TaskRecord, policy: Policy) -> None:
+    """What this attempt may spend is within what the round has left."""
+    assert record.claim is not None
+    assert budget.attempts_made(record) < policy.max_attempts
+    spent = sum(attempt.spent.usd for attempt in record.this_round())
+    assert spent + record.claim.reserved.usd <= policy.usd_per_task + 1e-6
+
+
+@given(snapshots(), POLICIES)
+def test_no_effect_before_its_transition(snapshot: Snapshot, policy: Policy) -> None:
+    """What stands before the transitions are last words on tasks that end in this plan."""
+    plan = decide(snapshot, policy)
+    kinds = [isinstance(action, actions.Transition) for action in plan]
+    if True not in kinds:
+        return
+    first, last = kinds.index(True), len(kinds) - kinds[::-1].index(True)
+    assert all(kinds[first:last])
+    ending = {action.issue for action in plan if isinstance(action, actions.Finish)}
+    assert {action.issue for action in plan[:first]} <= ending
+    assert not {action.issue for action in plan[last:]} & ending
+
+
+# ---- any history ---------------------------------------------------------------------------
+
+
+def an_event(draw: st.DataObject, world: Snapshot) -> Snapshot:
+    """Something happens on GitHub to one issue: an attempt ends, CI speaks, a human acts."""
+    world = replace(world, now=world.now + minutes(draw.draw(st.sampled_from([1, 10, 400]))))
+    number = draw.draw(st.sampled_from(sorted(world.issues)))
+    record = world.book.tasks.get(number)
+    events = [stays, labelled_again]
+    if record is not None and record.claim is not None:
+        events += [published, published, died, started]
+    elif record is not None and number in world.pulls:
+        events += [spoken, closed]
+    return draw.draw(st.sampled_from(events))(draw, world, number)
+
+
+def stays(_draw: st.DataObject, world: Snapshot, _number: int) -> Snapshot:
+    return world
+
+
+def labelled_again(_draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
+    issue = world.issues[number]
+    facts = some_facts(labelled_at=world.now)
+    issue = replace(issue, labelled_at=world.now, facts=facts)
+    return replace(world, issues={**world.issues, number: issue})
+
+
+def published(draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
+    """The publish job of the claim's run does its work."""
+    record = world.book.tasks[number]
+    assert record.claim is not None
+    outcome = draw.draw(st.sampled_from([Outcome.CHANGES, *Outcome]))
+    changes = outcome is Outcome.CHANGES
+    head = f"c{record.epoch}" if changes else None
+    usd = draw.draw(st.none() | st.floats(0, record.claim.reserved.usd))
+    ended = transitions.publish(
+        record,
+        outcome=outcome,
+        detail="",
+        at=world.now,
+        spent=None if usd is None else Spent(usd=round(usd, 6)),
+        head=head,
+        replies=(),
+        stop=a_stop(at=world.now) if outcome is Outcome.REFUSED else None,
+    )
+    world = replace(world, book=world.book.put(ended))
+    if head is None:
+        return world
+    pull = world.pulls.get(number)
+    pulls = dict(world.pulls)
+    if pull is not None:
+        pulls[number] = replace(pull, head=head, head_at=world.now, checks=(), mergeable="MERGEABLE")
+    return replace(world, pulls=pulls, branches={**world.branches, record.branch: head})
+
+
+def died(draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
+    return _runs(
+        world,
+        world.book.tasks[number],
+        status="completed",
+        conclusion="failure",
+        handoff=draw.draw(st.booleans()),
+    )
+
+
+def started(_draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
+    return _runs(world, world.book.tasks[number], status="in_progress")
+
+
+def _runs(world: Snapshot, record: TaskRecord, **changes: object) -> Snapshot:
+    assert record.claim is not None
+    title = run_title(record.issue, record.epoch, record.claim.reason)
+    runs = tuple(
+        replace(run, **changes) if run.title == title else run  # type: ignore[arg-type]
+        for run in world.runs or ()
+    )
+    return replace(world, runs=runs)
+
+
+def spoken(draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
+    """CI, a reviewer or the base branch has something to say about the pull request."""
+    pull = world.pulls[number]
+    review = a_review(id=world.book.fleet.epoch * 100 + number, submitted_at=world.now)
+    said: Pull = draw.draw(
+        st.sampled_from(
+            [
+                replace(pull, checks=(a_check(result="FAILURE"),)),
+                replace(pull, checks=(a_check(),)),
+                replace(pull, mergeable="CONFLICTING"),
+                replace(pull, reviews=(*pull.reviews, review)),
+            ]
+        )
+    )
+    return replace(world, pulls={**world.pulls, number: said})
+
+
+def closed(draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
+    state = draw.draw(st.sampled_from(["CLOSED", "MERGED"]))
+    pull = replace(world.pulls[number], state=state)
+    return replace(world, pulls={**world.pulls, number: pull})
+
+
+@settings(max_examples=200)
+@given(st.data(), POLICIES)
+def test_no_history_breaks_the_ledgers_laws(data: st.DataObject, policy: Policy) -> None:
+    world = a_snapshot(*[an_issue(n, facts=some_facts()) for n in range(1, 5)])
+    for _ in range(data.draw(st.integers(1, 14))):
+        plan = decide(world, policy)
+        book = world.book
+        for transition in plan:
+            if isinstance(transition, actions.Transition):
+                after = transitions.apply(book, transition, policy)
+                check_laws(book, after, transition, policy, policy.max_parallel)
+                book = after
+        world = worlds.step(world, plan, policy)
+        assert world.book == book
+        if not world.issues:
+            return
+        world = an_event(data, world)
+    everything = [*world.book.tasks.values(), *world.book.finished.values()]
+    epochs = [a.epoch for record in everything for a in record.attempts]
+    epochs += [record.epoch for record in everything if record.claim]
+    assert sorted(epochs) == sorted(set(epochs)), "an epoch was drawn twice"
+    assert max(epochs, default=0) <= world.book.fleet.epoch
