@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ao_actions.errors import ConfigError
+from ao_actions.errors import ConfigError, GitError
+from ao_actions.git import Git
 
 README = "# tally\n\nSmall sums over lists of numbers. Try `python -m pytest`.\n"
 CODE = '''"""Small sums over lists of numbers."""
@@ -95,12 +96,14 @@ def own_project(source: Path, issues: Path, tree: Path, ci_command: str | None) 
 
     :raises ConfigError: no git repository there, or the issue file is wrong
     """
-    from ao_actions.git import Git
-
-    if not source.is_dir() or Git(source).attempt("rev-parse", "--verify", "HEAD").code != 0:
-        raise ConfigError(f"--repo {source}: not a git repository with a commit")
+    if not source.is_dir():
+        raise ConfigError(f"--repo {source}: no such folder")
     found = read_issues(issues)
-    Git(source).run("clone", "--quiet", "--no-hardlinks", str(source.absolute()), str(tree))
+    try:
+        Git(source).run("rev-parse", "--verify", "HEAD")
+        Git(source).run("clone", "--quiet", "--no-hardlinks", str(source.absolute()), str(tree))
+    except GitError as error:
+        raise ConfigError(f"--repo {source}: not a git repository to copy ({error})") from None
     shutil.rmtree(tree / ".git")
     shutil.rmtree(tree / ".github" / "workflows", ignore_errors=True)
     if ci_command:
