@@ -28,16 +28,14 @@ def state_label(phase: Phase, policy: Policy) -> str | None:
     match phase:
         case Phase.DONE | Phase.WITHDRAWN | Phase.QUEUED:
             return None
-        case Phase.WORKING | Phase.LOST | Phase.PUBLISHED:
-            return labels.working
-        case Phase.CI_FAILED | Phase.CHANGES_REQUESTED | Phase.CONFLICTED:
-            return labels.working
         case Phase.PAUSED:
             return labels.paused
         case Phase.NEEDS_HUMAN:
             return labels.needs_human
         case Phase.READY | Phase.IN_REVIEW | Phase.CI_PENDING | Phase.CI_BLOCKED:
             return labels.review
+        case _:
+            return labels.working
 
 
 def project(

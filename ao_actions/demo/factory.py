@@ -40,7 +40,8 @@ HOUR = 3600.0
 
 @dataclass(slots=True, kw_only=True)
 class Demo:
-    """One run of the factory. `kill`: title of the issue whose first run dies."""
+    """One run of the factory. `kill`: title of the issue whose first run dies; `auth`: which
+    token pushes (with "token" CI waits until the maintainer approves its runs)."""
 
     project: Project
     agent_command: str
@@ -49,6 +50,7 @@ class Demo:
     remark: tuple[str, str] | None = None
     kill: str | None = None
     late: int = 0  # how many issues get their label only when the slots are full
+    auth: str = "pat"
     minutes: float = 10.0
     _killed: set[int] = field(default_factory=set)
 
@@ -118,7 +120,7 @@ class Demo:
             Wish(
                 agent="command",
                 command=self.agent_command,
-                auth="pat",
+                auth=self.auth,
                 action=f"ao-actions/ao-actions@v{__version__}",
             ),
         )

@@ -47,8 +47,17 @@ class Maintainer:
         base = f"{self.hub.api_url}/repos/{self.repository}/"
         with httpx.Client(base_url=base, headers=headers, timeout=30) as api:
             while not self._stop.wait(PAUSE):
+                for run_id in self._waiting():
+                    self._post(api, f"actions/runs/{run_id}/approve", {})
+                    self.say("the maintainer approves CI on what the agent wrote")
                 for number, head in self._asked():
                     self._review(api, number, head)
+
+    def _waiting(self) -> list[int]:
+        """Runs that wait for approval, because a GITHUB_TOKEN opened their pull request."""
+        with self.hub.world.lock:
+            repo: Repository = self.hub.world.repositories[self.repository]
+            return [run.id for run in repo.runs if run.conclusion == "action_required"]
 
     def _asked(self) -> list[tuple[int, str]]:
         """Open pull requests that wait for this person, at a head not looked at yet."""
