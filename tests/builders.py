@@ -278,5 +278,12 @@ def to_release(issue: int = 42, epoch: int = 1, **given: Any) -> actions.Release
 
 def to_finish(issue: int = 42, **given: Any) -> actions.Finish:
     return actions.Finish(
-        **{"issue": issue, "phase": Phase.DONE, "at": NOW, "because": "it is merged", **given}
+        **{
+            "issue": issue,
+            "phase": Phase.DONE,
+            "pull": None,
+            "at": NOW,
+            "because": "it is merged",
+            **given,
+        }
     )

@@ -78,6 +78,7 @@ class Finish:
     line: ClassVar[str] = "task {0.issue}: {0.phase}"
     issue: int
     phase: Phase
+    pull: int | None
     at: datetime
     because: str
 

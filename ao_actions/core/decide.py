@@ -75,7 +75,11 @@ def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
     number = record.issue
     if verdict.phase in (Phase.DONE, Phase.WITHDRAWN):
         yield actions.Finish(
-            issue=number, phase=verdict.phase, at=task.now, because=verdict.because
+            issue=number,
+            phase=verdict.phase,
+            pull=task.pull.number if task.pull else None,
+            at=task.now,
+            because=verdict.because,
         )
     elif verdict.phase is Phase.LOST:
         yield _salvage_or_release(task, record, verdict)

@@ -199,7 +199,12 @@ def _finish(book: Book, finish: actions.Finish) -> Book:
     record = _task(book, finish.issue)
     if record.claim is not None:
         record = end_claim(record, outcome=Outcome.WITHDRAWN, detail=finish.because, at=finish.at)
-    record = replace(record, finished=finish.phase, finished_at=finish.at)
+    record = replace(
+        record,
+        pull=finish.pull or record.pull,
+        finished=finish.phase,
+        finished_at=finish.at,
+    )
     tasks = {number: task for number, task in book.tasks.items() if number != finish.issue}
     return replace(book, tasks=tasks, finished={**book.finished, finish.issue: record})
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import click
 
 from ao_actions.demo import factory, project
 from ao_actions.demo.factory import Demo
@@ -39,25 +44,37 @@ def run(wish: Wish, *, as_json: bool, serve: bool) -> None:
         root.mkdir(parents=True, exist_ok=True)
         demo = _own(wish, root) if wish.repo else _small(root)
         demo.narrator.quiet = as_json
-        result = demo.run()
-        if as_json:
-            sys.stdout.write(factory.dump(result) + "\n")
-        else:
-            factory.print_result(result, demo.narrator)
-        if wish.keep and not as_json:
-            demo.narrator.console().print(
-                f"\nEverything is in {root}. To serve it again:\n"
-                f"  ao-actions localgithub serve --root {shlex.quote(str(root / 'github'))}",
-                highlight=False,
-            )
-        if serve:
-            from ao_actions.localgithub.serve import serve as keep_up
-
-            keep_up(root / "github", 0, None, None)
+        with demo.run() as result:
+            _show(result, demo, wish, as_json=as_json)
+            if serve:
+                _stay(demo, quiet=as_json)
     open_tasks = [task for task in result["tasks"] if task["phase"] != "done"]
     if open_tasks:
         names = ", ".join(f"#{task['issue']} ({task['phase']})" for task in open_tasks)
         raise StuckError(f"not done: {names}")
+
+
+def _show(result: dict[str, Any], demo: Demo, wish: Wish, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(factory.dump(result))
+        return
+    factory.print_result(result, demo.narrator)
+    if wish.keep:
+        click.echo(
+            f"\nEverything is in {wish.keep}. To serve it again:\n"
+            f"  ao-actions localgithub serve --root {shlex.quote(str(demo.root))}"
+        )
+
+
+def _stay(demo: Demo, *, quiet: bool) -> None:
+    """Keep the local GitHub and the factory in it at work until Ctrl-C or SIGTERM."""
+    if not quiet:
+        click.echo("\nThe local GitHub stays up: label another issue. Ctrl-C ends it.\n")
+        click.echo(demo.describe())
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
 
 
 def check(wish: Wish) -> None:

@@ -26,6 +26,7 @@ from ao_actions.forge.client import Address, Client
 from ao_actions.git import Git, Identity, Remote
 from ao_actions.insight import status
 from ao_actions.ledger import Ledger
+from ao_actions.localgithub import serve
 from ao_actions.localgithub.model import Event, Protection, Repository, WorkflowRun
 from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.reconcile import Reconciler
@@ -34,6 +35,7 @@ from ao_actions.setup import labels
 from ao_actions.setup.init import Wish, init
 
 BOT = "tally-bot"
+ACTION = "ao-actions/ao-actions"
 IDLE = 0.5  # seconds without a run or an event before the clock may be moved
 HOUR = 3600.0
 
@@ -53,9 +55,11 @@ class Demo:
     auth: str = "pat"
     minutes: float = 10.0
     _killed: set[int] = field(default_factory=set)
+    _hub: LocalGitHub | None = None
 
-    def run(self) -> dict[str, Any]:
-        """The whole of it; the result is the demo's `--json`.
+    @contextmanager
+    def run(self) -> Iterator[dict[str, Any]]:
+        """The whole of it; the result is the demo's `--json`. Its world stands till the exit.
 
         :raises AoError: the factory did not come to rest in time
         """
@@ -72,33 +76,21 @@ class Demo:
                 with self._api(hub, token) as api:
                     self._label(hub, api)
                     self._until_settled(hub, token)
+                yield self._result(hub, token, time.monotonic() - started)
             finally:
                 maintainer.stop()
-            return self._result(hub, token, time.monotonic() - started)
 
     @contextmanager
     def serving(self) -> Iterator[LocalGitHub]:
-        from ao_actions.localgithub.actions.service import ActionsService
-
         bin_folder = Path(sys.executable).parent
         with LocalGitHub(self.root, path_entries=[bin_folder], max_parallel_jobs=4) as hub:
-            service = hub.world.actions
-            assert isinstance(service, ActionsService)  # noqa: S101 - LocalGitHub made it
-            service.map_action("ao-actions/ao-actions", self._action_folder())
+            self._hub = hub
             yield hub
 
-    def _action_folder(self) -> Path:
-        """The action as `uses:` sees it: action.yml, its templates and the version."""
-        target = self.root / "action"
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder(), target / "templates")
-        packaged = folder() / "action.yml"
-        source = packaged if packaged.exists() else folder().parent / "action.yml"
-        shutil.copyfile(source, target / "action.yml")
-        (target / "ao_actions").mkdir()
-        version = f'__version__ = "{__version__}"\n'
-        (target / "ao_actions" / "__init__.py").write_text(version, encoding="utf-8")
-        return target
+    def describe(self) -> str:
+        """Where the running local GitHub is, and how to reach it."""
+        assert self._hub is not None  # noqa: S101 - only asked while it runs
+        return serve.describe(self._hub, None)
 
     # ---- set-up ----------------------------------------------------------------------------
 
@@ -121,26 +113,44 @@ class Demo:
                 agent="command",
                 command=self.agent_command,
                 auth=self.auth,
-                action=f"ao-actions/ao-actions@v{__version__}",
+                action=f"{ACTION}@v{__version__}",
             ),
         )
         config = tree / ".github" / "ao.yml"
         text = config.read_text(encoding="utf-8")
         config.write_text(text.replace("max_parallel: 3", "max_parallel: 2"), encoding="utf-8")
         labels.create(self._client(hub, token), Config().labels)
-        self._push(hub, token)
+        self._publish_action(hub)
+        self._push(hub, token, tree, name)
         files = ", ".join(Path(file.path).name for file in written)
         self.narrator.say(f"{hub.url}/{name}: a local GitHub; init wrote {files}")
         self.narrator.say("the agent and the maintainer are scripted programs, all else is real")
         return token
 
-    def _push(self, hub: LocalGitHub, token: str) -> None:
-        remote = Remote(f"{hub.url}/{self.project.name}.git", token)
-        git = Git(self.project.tree, remote)
+    def _publish_action(self, hub: LocalGitHub) -> None:
+        """Our own action as a repository with a release tag, for `uses:` to find."""
+        hub.world.create_repository(ACTION)
+        token = hub.world.add_token(ACTION.split("/", maxsplit=1)[0]).value
+        tree = self.root / "action"
+        shutil.copytree(folder(), tree / "templates")
+        packaged = folder() / "action.yml"
+        source = packaged if packaged.exists() else folder().parent / "action.yml"
+        shutil.copyfile(source, tree / "action.yml")
+        (tree / "ao_actions").mkdir()
+        version = f'__version__ = "{__version__}"\n'
+        (tree / "ao_actions" / "__init__.py").write_text(version, encoding="utf-8")
+        self._push(hub, token, tree, ACTION, f"refs/tags/v{__version__}")
+
+    def _push(self, hub: LocalGitHub, token: str, tree: Path, name: str, *refs: str) -> None:
+        """Everything in a folder, as the first commit of a repository."""
+        remote = Remote(f"{hub.url}/{name}.git", token)
+        git = Git(tree, remote)
         person = Identity(LOGIN, f"{LOGIN}@example.com")
+        if not (tree / ".git").exists():
+            git.run("init", "--quiet", "--initial-branch=main", str(tree))
         git.run("add", "--all", "--force", identity=person)
-        git.run("commit", "--quiet", "-m", "Begin, with a PR factory", identity=person)
-        git.run("push", "--quiet", remote.url, "HEAD:refs/heads/main")
+        git.run("commit", "--quiet", "-m", "Begin", identity=person)
+        git.run("push", "--quiet", remote.url, *(f"HEAD:{r}" for r in ("refs/heads/main", *refs)))
 
     def _label(self, hub: LocalGitHub, api: httpx.Client) -> None:
         """Open the issues and label them, the late ones when the slots are taken."""

@@ -23,11 +23,17 @@ def serve(root: Path, port: int = 0, seed: Path | None = None, socket: Path | No
 
     Raises PortTakenError (an OSError) when the port is in use, ValueError for a bad seed.
     """
-    with _until_signal() as ended, LocalGitHub(root, port=port, socket=socket) as server:
+    with _until_signal() as ended, _github(root, port, socket) as server:
         _fill(server.world, seed)
         print(describe(server, socket), flush=True)
         ended.wait()
     print("stopped; the world is kept", file=sys.stderr)
+
+
+def _github(root: Path, port: int, socket: Path | None) -> LocalGitHub:
+    """Runs find what is installed beside this Python, as those of the world's maker did."""
+    beside = Path(sys.executable).parent
+    return LocalGitHub(root, port=port, socket=socket, path_entries=[beside])
 
 
 def _fill(world: World, seed: Path | None) -> None:

@@ -38,6 +38,7 @@ class LocalGitHub:
         path_entries: Sequence[Path] = (),
         max_parallel_jobs: int = 2,
     ) -> None:
+        root = root.absolute()
         listening = [_listen(port)]
         root.mkdir(parents=True, exist_ok=True)
         self.world = World.open(root, clock)

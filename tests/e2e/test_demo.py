@@ -144,7 +144,8 @@ def test_with_the_workflow_s_own_token_ci_waits_for_a_human(tmp_path: Path) -> N
         narrator=recorder,
         auth="token",
     )
-    result = demo.run()
+    with demo.run() as result:
+        pass
     assert [task["phase"] for task in result["tasks"]] == ["done"]
     assert "the maintainer approves CI on what the agent wrote" in recorder.said
     with LocalGitHub(root, actions=False) as hub:
