@@ -38,7 +38,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
     farewells: list[actions.Effect] = []
     planned: list[actions.Transition] = []
     after = snapshot
-    for task, verdict in verdicts(snapshot, policy):
+    for task, verdict in verdicts(snapshot, policy, live=True):
         farewells += _farewell(task, verdict, snapshot, policy)
         for transition in _settle(task, verdict):
             planned.append(transition)
@@ -60,9 +60,9 @@ def _apply(snapshot: Snapshot, transition: actions.Transition, policy: Policy) -
 def _farewell(
     task: Task, verdict: Verdict, snapshot: Snapshot, policy: Policy
 ) -> Iterator[actions.Effect]:
-    if verdict.phase not in (Phase.DONE, Phase.WITHDRAWN) or task.record is None:
+    if verdict.phase not in (Phase.DONE, Phase.WITHDRAWN):
         return
-    if task.record.claim is not None and task.run and task.run.status != "completed":
+    if task.record and task.record.claim and task.run and task.run.status != "completed":
         yield actions.Cancel(issue=task.issue.number, run_id=task.run.id, because=verdict.because)
     yield from projection.project(task, verdict, snapshot, policy)
 
@@ -70,8 +70,7 @@ def _farewell(
 def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
     """Transitions that follow from the task's phase alone."""
     record = task.record
-    if record is None:
-        return
+    assert record is not None  # noqa: S101 - a live task has one
     number = record.issue
     if verdict.phase in (Phase.DONE, Phase.WITHDRAWN):
         yield actions.Finish(
@@ -124,18 +123,23 @@ def _salvage_or_release(
 
 def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
     """Claims for the free slots, best task first."""
+    agent = next_agent(snapshot, policy)
+    free = policy.max_parallel - snapshot.book.live_claims()
+    if agent is None or free <= 0:
+        return
     queue = sorted(
         (pair for pair in verdicts(snapshot, policy) if pair[1].phase in selection.CLAIMABLE),
         key=lambda pair: selection.order(pair[0], pair[1].phase, policy),
     )
-    agent = next_agent(snapshot, policy)
     for task, verdict in queue:
-        if agent is None or snapshot.book.live_claims() >= policy.max_parallel:
+        if selection.hold(task, verdict, snapshot) is not None:
+            continue
+        claim = _claim(task, verdict, agent, snapshot, policy)
+        yield claim
+        snapshot = _apply(snapshot, claim, policy)
+        free -= 1
+        if free == 0:
             return
-        if selection.hold(task, verdict, snapshot) is None:
-            claim = _claim(task, verdict, agent, snapshot, policy)
-            yield claim
-            snapshot = _apply(snapshot, claim, policy)
 
 
 def _claim(
@@ -176,10 +180,9 @@ def _head(task: Task) -> str:
 
 
 def _notes(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Note]:
-    for task in tasks(snapshot, policy):
+    for task in tasks(snapshot, policy, live=True):
         record = task.record
-        if record is None:
-            continue
+        assert record is not None  # noqa: S101 - a live task has one
         run_id = task.run.id if task.run and record.claim else None
         pull = task.pull.number if task.pull else None
         comment = snapshot.status_comments.get(record.issue)
@@ -213,13 +216,12 @@ def _answered(task: Task, record: TaskRecord) -> tuple[str, ...]:
 
 
 def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[actions.Effect]:
-    runs = {task.issue.number: task.run for task in tasks(before, policy)}
-    for task, verdict in verdicts(after, policy):
+    runs = {task.issue.number: task.run for task in tasks(before, policy, live=True)}
+    for task, verdict in verdicts(after, policy, live=True):
         record = task.record
-        if record is None:
-            continue
+        assert record is not None  # noqa: S101 - a live task has one
         old = before.book.tasks.get(record.issue)
-        yield from _run_effects(task, record, old, runs[record.issue], policy)
+        yield from _run_effects(task, record, old, runs.get(record.issue), policy)
         if record.attempts:
             yield from _pull_effects(task, record, verdict, after.default_branch, policy)
         yield from projection.project(task, verdict, after, policy)

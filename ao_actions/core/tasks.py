@@ -8,13 +8,15 @@ from ao_actions.core.model import Issue, Policy, Snapshot, Task
 from ao_actions.core.phase import Verdict, phase_of, run_of
 
 
-def tasks(snapshot: Snapshot, policy: Policy) -> tuple[Task, ...]:
-    """Every issue with the label or a live record, by number."""
+def tasks(snapshot: Snapshot, policy: Policy, *, live: bool = False) -> tuple[Task, ...]:
+    """Every issue with the label or a record, by number; with `live` those with a record."""
     paused = snapshot.book.fleet.paused
     until = None
     if next_agent(snapshot, policy) is None:
         until = min(paused[name] for name in policy.agents)
-    return tuple(_task(snapshot, issue, until) for _, issue in sorted(snapshot.issues.items()))
+    numbers = snapshot.book.tasks if live else snapshot.issues
+    issues = (snapshot.issues[number] for number in sorted(numbers) if number in snapshot.issues)
+    return tuple(_task(snapshot, issue, until) for issue in issues)
 
 
 def _task(snapshot: Snapshot, issue: Issue, agents_paused_until: datetime | None) -> Task:
@@ -33,8 +35,10 @@ def _task(snapshot: Snapshot, issue: Issue, agents_paused_until: datetime | None
     )
 
 
-def verdicts(snapshot: Snapshot, policy: Policy) -> tuple[tuple[Task, Verdict], ...]:
-    return tuple((task, phase_of(task, policy)) for task in tasks(snapshot, policy))
+def verdicts(
+    snapshot: Snapshot, policy: Policy, *, live: bool = False
+) -> tuple[tuple[Task, Verdict], ...]:
+    return tuple((task, phase_of(task, policy)) for task in tasks(snapshot, policy, live=live))
 
 
 def next_agent(snapshot: Snapshot, policy: Policy) -> str | None:

@@ -30,7 +30,6 @@ def issue(node: Mapping[str, Any]) -> Issue:
         url=node["url"],
         is_open=node["state"] == "OPEN",
         labels=frozenset(label["name"] for label in node["labels"]["nodes"]),
-        assignees=frozenset(user["login"] for user in node["assignees"]["nodes"]),
         created_at=time(node["createdAt"]),
     )
 
@@ -47,7 +46,9 @@ def task_issue(repository: Mapping[str, Any], record: TaskRecord, policy: Policy
         for event in node["timelineItems"]["nodes"]
         if event and event["label"]["name"] == policy.labels.ready
     ]
-    return replace(issue(node), labelled_at=max(times, default=None))
+    return replace(
+        issue(node), assignees=logins(node["assignees"]), labelled_at=max(times, default=None)
+    )
 
 
 def issue_facts(
@@ -117,9 +118,26 @@ def pull(node: Mapping[str, Any]) -> Pull:
             for request in node["reviewRequests"]["nodes"]
             if request["requestedReviewer"] and "login" in request["requestedReviewer"]
         ),
-        assignees=frozenset(user["login"] for user in node["assignees"]["nodes"]),
+        assignees=logins(node["assignees"]),
         open_threads=sum(not thread["isResolved"] for thread in node["reviewThreads"]["nodes"]),
     )
+
+
+def ended_pull(node: Mapping[str, Any], record: TaskRecord) -> Pull:
+    """A closed or merged pull request whose branch is gone: how it ended is all that counts."""
+    return Pull(
+        number=node["number"],
+        url=node["url"],
+        state=node["state"],
+        author="",
+        head=record.published[-1] if record.published else "",
+        head_at=record.created_at,
+        base="",
+    )
+
+
+def logins(connection: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(user["login"] for user in connection["nodes"])
 
 
 def _head_time(commit: Mapping[str, Any], suites: list[Any]) -> datetime:

@@ -88,14 +88,7 @@ def _query(
     client: Client, live: list[TaskRecord], policy: Policy, *, first: bool
 ) -> dict[str, Any]:
     """One answer's `repository`; the first query also pages through the labelled issues."""
-    aliases = "".join(
-        f"t{r.issue}: issue(number: {r.issue}) {{ ...IssueFields ...TaskFields }}\n"
-        f"p{r.issue}: pullRequests(headRefName: {json.dumps(r.branch)}, last: 5) "
-        "{ nodes { ...PullFields } }\n"
-        f"b{r.issue}: ref(qualifiedName: {json.dumps(f'refs/heads/{r.branch}')}) "
-        "{ target { oid } }\n"
-        for r in live
-    )
+    aliases = "".join(_task_query(record) for record in live)
     issues = (
         "issues(labels: [$label], states: OPEN, first: 100, after: $after, "
         "orderBy: {field: CREATED_AT, direction: ASC}) "
@@ -121,6 +114,25 @@ def _query(
     return repository
 
 
+def _task_query(record: TaskRecord) -> str:
+    """One live task: its issue, its branch with the branch's pull request, and (for branches
+    that are gone) the bare state of what was opened from it.
+
+    The full fields stand below the ref: there the pull request is our own, one at the most,
+    where `pullRequests` would have to be asked for several, as a fork may use the name too.
+    """
+    number, branch = record.issue, json.dumps(record.branch)
+    ref = json.dumps(f"refs/heads/{record.branch}")
+    newest = "first: 1, orderBy: {field: CREATED_AT, direction: DESC}"
+    return (
+        f"t{number}: issue(number: {number}) {{ ...IssueFields ...TaskFields }}\n"
+        f"p{number}: pullRequests(headRefName: {branch}, last: 10) "
+        "{ nodes { number url state isCrossRepository } }\n"
+        f"b{number}: ref(qualifiedName: {ref}) {{ target {{ oid }} "
+        f"associatedPullRequests({newest}) {{ nodes {{ ...PullFields }} }} }}\n"
+    )
+
+
 def _repository(client: Client, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     data, _ = client.graphql(query, variables)
     repository: dict[str, Any] = data["repository"]
@@ -136,10 +148,18 @@ def _with_fragments(query: str, file: str) -> str:
 
 
 def _task_pull(repository: Mapping[str, Any], record: TaskRecord) -> Pull | None:
-    """The newest pull request of the task's own branch (a fork's of that name is not ours)."""
-    found = (repository.get(f"p{record.issue}") or {"nodes": []})["nodes"]
-    own = [node for node in found if not node["isCrossRepository"]]
-    return nodes.pull(max(own, key=lambda node: node["number"])) if own else None
+    """The newest pull request of the task's own branch."""
+    ref = repository.get(f"b{record.issue}")
+    if ref is not None:
+        found = ref["associatedPullRequests"]["nodes"]
+        return nodes.pull(found[0]) if found else None
+    ended = [
+        node
+        for node in (repository.get(f"p{record.issue}") or {"nodes": []})["nodes"]
+        if node["state"] != "OPEN" and not node["isCrossRepository"]
+    ]
+    newest = max(ended, key=lambda node: int(node["number"]), default=None)
+    return nodes.ended_pull(newest, record) if newest else None
 
 
 def _runs(client: Client, live: list[TaskRecord]) -> tuple[Run, ...] | None:
@@ -179,6 +199,7 @@ def _facts(
     return {
         number: replace(
             snapshot.issues[number],
+            assignees=nodes.logins(node["assignees"]),
             facts=nodes.issue_facts(
                 node,
                 blocked_by=blocked.get(number, ()),

@@ -128,24 +128,70 @@ def with_claim(**values: Any) -> dict[str, Any]:
         pytest.param(changed(issue="42"), "TaskRecord.issue: int is wanted, not str", id="type"),
         pytest.param(changed(issue=True), "TaskRecord.issue: int is wanted, not bool", id="bool"),
         pytest.param(changed(issue=4.0), "TaskRecord.issue: int is wanted, not float", id="float"),
-        pytest.param(changed(branch=None), "TaskRecord.branch: str is wanted, not NoneType", id="null"),
-        pytest.param(changed(branch="\ud800"), "TaskRecord.branch: the text is not Unicode", id="half"),
+        pytest.param(
+            changed(branch=None), "TaskRecord.branch: str is wanted, not NoneType", id="null"
+        ),
+        pytest.param(
+            changed(branch="\ud800"), "TaskRecord.branch: the text is not Unicode", id="half"
+        ),
         pytest.param(changed(handled="x"), "TaskRecord.handled: a list is wanted", id="no list"),
-        pytest.param(changed(handled=["x", 1]), "TaskRecord.handled[1]: str is wanted, not int", id="item"),
+        pytest.param(
+            changed(handled=["x", 1]), "TaskRecord.handled[1]: str is wanted, not int", id="item"
+        ),
         pytest.param(with_claim(colour=1), "TaskRecord.claim.colour: unknown key", id="deep"),
-        pytest.param(with_claim(reason="bored"), "TaskRecord.claim.reason: 'bored' is none of its values", id="enum"),
-        pytest.param(with_claim(reason=[]), "TaskRecord.claim.reason: [] is none of its values", id="enum type"),
-        pytest.param(changed(created_at="soon"), "TaskRecord.created_at: a time is wanted", id="no time"),
-        pytest.param(changed(created_at=5), "TaskRecord.created_at: a time is wanted", id="time as a number"),
-        pytest.param(changed(created_at="2026-01-05T12:00:00"), "TaskRecord.created_at: the time has no zone", id="zone"),
-        pytest.param(changed(created_at="0001-01-01T00:00:00+23:00"), "TaskRecord.created_at: the time is out of range", id="range"),
-        pytest.param(changed(spent={"usd": float("nan")}), "TaskRecord.spent.usd: a finite number is wanted", id="NaN"),
-        pytest.param(changed(spent={"usd": float("inf")}), "TaskRecord.spent.usd: a finite number is wanted", id="inf"),
-        pytest.param(changed(spent={"usd": 10**400}), "TaskRecord.spent.usd: a finite number is wanted", id="huge"),
-        pytest.param(changed(spent={"usd": "1"}), "TaskRecord.spent.usd: float is wanted, not str", id="money as text"),
-        pytest.param(changed(spent={"usd": True}), "TaskRecord.spent.usd: float is wanted, not bool", id="money as bool"),
+        pytest.param(
+            with_claim(reason="bored"),
+            "TaskRecord.claim.reason: 'bored' is none of its values",
+            id="enum",
+        ),
+        pytest.param(
+            with_claim(reason=[]),
+            "TaskRecord.claim.reason: [] is none of its values",
+            id="enum type",
+        ),
+        pytest.param(
+            changed(created_at="soon"), "TaskRecord.created_at: a time is wanted", id="no time"
+        ),
+        pytest.param(
+            changed(created_at=5), "TaskRecord.created_at: a time is wanted", id="time as a number"
+        ),
+        pytest.param(
+            changed(created_at="2026-01-05T12:00:00"),
+            "TaskRecord.created_at: the time has no zone",
+            id="zone",
+        ),
+        pytest.param(
+            changed(created_at="0001-01-01T00:00:00+23:00"),
+            "TaskRecord.created_at: the time is out of range",
+            id="range",
+        ),
+        pytest.param(
+            changed(spent={"usd": float("nan")}),
+            "TaskRecord.spent.usd: a finite number is wanted",
+            id="NaN",
+        ),
+        pytest.param(
+            changed(spent={"usd": float("inf")}),
+            "TaskRecord.spent.usd: a finite number is wanted",
+            id="inf",
+        ),
+        pytest.param(
+            changed(spent={"usd": 10**400}),
+            "TaskRecord.spent.usd: a finite number is wanted",
+            id="huge",
+        ),
+        pytest.param(
+            changed(spent={"usd": "1"}),
+            "TaskRecord.spent.usd: float is wanted, not str",
+            id="money as text",
+        ),
+        pytest.param(
+            changed(spent={"usd": True}),
+            "TaskRecord.spent.usd: float is wanted, not bool",
+            id="money as bool",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_named(value: Any, message: str) -> None:
     with pytest.raises(codec.DecodeError) as error:
         codec.decode(TaskRecord, value)

@@ -52,9 +52,7 @@ def test_a_new_issue_is_claimed_and_its_run_started() -> None:
     plan = decide(a_snapshot(NEW, book=a_book(fleet=Fleet(epoch=16))), POLICY)
     claim, dispatch, label, report = plan
     assert claim == to_claim(epoch=17)
-    assert dispatch == actions.Dispatch(
-        issue=42, epoch=17, reason=Phase.QUEUED, because="claimed"
-    )
+    assert dispatch == actions.Dispatch(issue=42, epoch=17, reason=Phase.QUEUED, because="claimed")
     assert isinstance(label, actions.Label)
     assert label.add == ("ao:working",)
     assert isinstance(report, actions.Report)
@@ -154,9 +152,7 @@ def test_after_a_failed_first_attempt_there_is_no_commit_to_build_on() -> None:
 def test_set_going_again_by_a_human_it_gets_a_new_round_on_its_branch() -> None:
     record = a_published_record(stop=a_stop())
     issue = an_issue(labelled_at=ago(1), facts=some_facts(labelled_at=ago(1)))
-    snapshot = a_snapshot(
-        issue, records=[record], pulls={42: RED}, branches={"ao/42": "c1"}
-    )
+    snapshot = a_snapshot(issue, records=[record], pulls={42: RED}, branches={"ao/42": "c1"})
     [claim] = planned(actions.Claim, snapshot)
     assert (claim.round, claim.branch, claim.head) == (2, "ao/42", "c1")
 
@@ -173,7 +169,9 @@ def test_an_issue_whose_pull_request_was_closed_does_not_come_back_by_itself() -
     record = a_published_record()
     before = a_snapshot(records=[record], pulls={42: a_pull(state="CLOSED")})
     assert planned(actions.Transition, before) == [
-        to_finish(phase=Phase.WITHDRAWN, because="pull request #7 was closed without a merge")
+        to_finish(
+            phase=Phase.WITHDRAWN, pull=7, because="pull request #7 was closed without a merge"
+        )
     ]
     old = replace(record, finished=Phase.WITHDRAWN, finished_at=NOW)
     after = a_snapshot(NEW, book=a_book(fleet=Fleet(epoch=1), finished={42: old}))
@@ -289,21 +287,17 @@ def test_a_withdrawn_task_says_farewell_before_it_is_finished(run, cancelled) ->
     kinds = [type(action) for action in plan]
     cancel = [actions.Cancel] if cancelled else []
     assert kinds == [*cancel, actions.Label, actions.Report, actions.Finish]
-    assert plan[-1] == to_finish(
-        phase=Phase.WITHDRAWN, because="the label ao:ready was removed"
-    )
+    assert plan[-1] == to_finish(phase=Phase.WITHDRAWN, because="the label ao:ready was removed")
 
 
 def test_a_merged_task_is_done() -> None:
     issue = an_issue(is_open=False, labels=frozenset({READY, "ao:review"}))
-    snapshot = a_snapshot(
-        issue, records=[a_published_record()], pulls={42: a_pull(state="MERGED")}
-    )
+    snapshot = a_snapshot(issue, records=[a_published_record()], pulls={42: a_pull(state="MERGED")})
     label, report, finish = decide(snapshot, POLICY)
     assert isinstance(label, actions.Label)
     assert (label.add, label.remove) == ((), ("ao:review",))
     assert isinstance(report, actions.Report)
-    assert finish == to_finish(because="pull request #7 is merged")
+    assert finish == to_finish(pull=7, because="pull request #7 is merged")
 
 
 def test_an_issue_that_was_never_a_task_is_not_spoken_to() -> None:
@@ -312,9 +306,7 @@ def test_an_issue_that_was_never_a_task_is_not_spoken_to() -> None:
 
 def test_the_order_of_a_plan() -> None:
     ended = an_issue(7, is_open=False)
-    snapshot = a_snapshot(
-        ended, NEW, records=[a_record(issue=7, claim=a_claim())], runs=(a_run(),)
-    )
+    snapshot = a_snapshot(ended, NEW, records=[a_record(issue=7, claim=a_claim())], runs=(a_run(),))
     plan = decide(snapshot, POLICY)
     kinds = ["t" if isinstance(a, actions.Transition) else "e" for a in plan]
     assert "".join(kinds) == "e" * 1 + "t" * 2 + "e" * 3
@@ -392,9 +384,7 @@ def test_what_was_seen_is_noted_when_the_ledger_is_written_anyway() -> None:
 
 
 def test_what_is_known_is_not_noted_again() -> None:
-    record = replace(
-        published(), pull=7, status_comment="c", epoch=1, claim=a_claim(run_id=500)
-    )
+    record = replace(published(), pull=7, status_comment="c", epoch=1, claim=a_claim(run_id=500))
     snapshot = a_snapshot(
         an_issue(7, facts=some_facts()),
         records=[record],

@@ -133,7 +133,9 @@ def test_threads(record, pull, asked) -> None:
         pytest.param(a_pull(reviews=(a_review(author="bob"),)), ("bob",), id="a reviewer"),
         pytest.param(a_pull(reviews=(a_review(),)), (), id="known already"),
         pytest.param(
-            a_pull(reviews=(a_review(author="bob", state="APPROVED"),)), (), id="approval asks nothing"
+            a_pull(reviews=(a_review(author="bob", state="APPROVED"),)),
+            (),
+            id="approval asks nothing",
         ),
         pytest.param(
             a_pull(reviews=(a_review(author="bob"),), state="CLOSED"), (), id="not open any more"

@@ -91,7 +91,10 @@ MATCHES = [
         id="expired, but the look-up was not answered: still alive",
     ),
     pytest.param(
-        "_alive", waiting(5.9), "the run `ao #42.1 queued` works on it", id="waits for a runner, not for long"
+        "_alive",
+        waiting(5.9),
+        "the run `ao #42.1 queued` works on it",
+        id="waits for a runner, not for long",
     ),
     pytest.param(
         "_waits_too_long",
@@ -219,7 +222,9 @@ MATCHES = [
         "_ci_failed",
         a_task(
             record=PUBLISHED,
-            pull=a_pull(checks=(a_check("a", "FAILURE"), a_check("b", None), a_check("c", "ERROR"))),
+            pull=a_pull(
+                checks=(a_check("a", "FAILURE"), a_check("b", None), a_check("c", "ERROR"))
+            ),
         ),
         "failing: a, c",
         id="red before everything is finished",
@@ -364,11 +369,11 @@ MISSES = [
         "_stopped", a_task(record=STOPPED, issue=AGAIN), id="stopped, and then labelled again"
     ),
     pytest.param(
-        "_branch_gone", a_task(record=PUBLISHED, branch_head="c1"), id="the branch is where we left it"
+        "_branch_gone",
+        a_task(record=PUBLISHED, branch_head="c1"),
+        id="the branch is where we left it",
     ),
-    pytest.param(
-        "_branch_gone", a_task(record=a_record()), id="no branch, but none was published"
-    ),
+    pytest.param("_branch_gone", a_task(record=a_record()), id="no branch, but none was published"),
     pytest.param(
         "_branch_gone",
         a_task(record=PUBLISHED, pull=a_pull()),
@@ -444,7 +449,9 @@ MISSES = [
     pytest.param("_unknown_merge", a_task(record=PUBLISHED, pull=a_pull()), id="known"),
     pytest.param(
         "_changes_requested",
-        a_task(record=a_published_record(handled=("review:9",)), pull=a_pull(reviews=(a_review(),))),
+        a_task(
+            record=a_published_record(handled=("review:9",)), pull=a_pull(reviews=(a_review(),))
+        ),
         id="the review was answered",
     ),
     pytest.param("_ready", a_task(record=PUBLISHED, pull=a_pull(open_threads=1)), id="open thread"),

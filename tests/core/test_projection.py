@@ -229,5 +229,3 @@ def test_a_detail_cannot_leave_its_cell() -> None:
     assert len(cell) == 162
     assert cell.count("`") == 2
     assert "|" not in cell
-
-

@@ -20,12 +20,32 @@ OUTSIDE = st.text(
 ) | st.lists(
     st.sampled_from(
         [
-            "@octo", "<!--", "-->", "/ao stop", "\n", "\r", " ", "fixes #1", "GH-12", "[skip ci]",
-            "[No CI]", "Co-authored-by: x <x@y>", "skip-checks:true", "&#64;o", "&commat;o", "```",
-            "~~~", "`", "\u202e", "<details>", "o/r#3", "https://github.com/o/r./issues/5", BREAK,
+            "@octo",
+            "<!--",
+            "-->",
+            "/ao stop",
+            "\n",
+            "\r",
+            " ",
+            "fixes #1",
+            "GH-12",
+            "[skip ci]",
+            "[No CI]",
+            "Co-authored-by: x <x@y>",
+            "skip-checks:true",
+            "&#64;o",
+            "&commat;o",
+            "```",
+            "~~~",
+            "`",
+            "\u202e",
+            "<details>",
+            "o/r#3",
+            "https://github.com/o/r./issues/5",
+            BREAK,
         ]
     )
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +59,9 @@ OUTSIDE = st.text(
         pytest.param("&#64;octo", f"&{BREAK}#{BREAK}64;octo", id="mention as an entity"),
         pytest.param("&commat;octo", f"&{BREAK}commat;octo", id="mention as a named entity"),
         pytest.param("fixes #12", f"fixes #{BREAK}12", id="closing word"),
-        pytest.param("Closes: o/r#12", f"Closes{BREAK}: o/r#{BREAK}12", id="closing word, other repo"),
+        pytest.param(
+            "Closes: o/r#12", f"Closes{BREAK}: o/r#{BREAK}12", id="closing word, other repo"
+        ),
         pytest.param("resolves GH-12", f"resolves GH-{BREAK}12", id="closing word, GH-"),
         pytest.param("resolves gh-12", f"resolves gh-{BREAK}12", id="closing word, gh-"),
         pytest.param(
@@ -75,7 +97,7 @@ OUTSIDE = st.text(
         pytest.param("safe\u202etxt.exe\x1b[31m", "safetxt.exe[31m", id="direction and escapes"),
         pytest.param("a\ud800b", "ab", id="half a character"),
     ],
-)  # fmt: skip
+)
 def test_neutral(said: str, shown: str) -> None:
     assert text.neutral(said, limit=1000) == shown
 

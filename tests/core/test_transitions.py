@@ -218,9 +218,7 @@ def test_a_task_is_finished(record, outcomes) -> None:
 def test_what_is_noted() -> None:
     owed = (Reply(thread="T", item="a", body=""), Reply(thread="T", item="b", body=""))
     book = a_book(a_record(claim=a_claim(), owed=owed))
-    note = actions.Note(
-        issue=42, run_id=5, pull=7, status_comment="c", settled=("a",), because=""
-    )
+    note = actions.Note(issue=42, run_id=5, pull=7, status_comment="c", settled=("a",), because="")
     record = after(book, note).tasks[42]
     assert record.claim is not None
     assert record.claim.run_id == 5

@@ -53,7 +53,7 @@ def _facts_of_an_end(issue: Issue, pull: Pull | None) -> Issue:
     return replace(issue, facts=replace(issue.facts, merged_at=merged, open_pulls=numbers))
 
 
-def happened(world: Snapshot, effect: actions.Effect) -> Snapshot:  # noqa: C901 - one case per kind
+def happened(world: Snapshot, effect: actions.Effect) -> Snapshot:
     """The world in which this effect was performed."""
     match effect:
         case actions.Dispatch():
@@ -120,7 +120,9 @@ def _answered(world: Snapshot, effect: actions.Answer) -> Snapshot:
     body = f"{REPLY_MARK.format(item=effect.item)}\n{effect.body}"
     reply = a_comment(id=9000, author="ao[bot]", ours=True, body=body, created_at=world.now)
     threads = tuple(
-        replace(thread, comments=(*thread.comments, reply)) if thread.id == effect.thread else thread
+        replace(thread, comments=(*thread.comments, reply))
+        if thread.id == effect.thread
+        else thread
         for thread in pull.threads or ()
     )
     return replace(world, pulls={**world.pulls, effect.issue: replace(pull, threads=threads)})

@@ -139,6 +139,7 @@ def test_a_returning_issue_gets_its_record_back_and_a_new_branch(factory: Factor
     factory.reconcile()
     factory.call("DELETE", f"issues/{number}/labels/ao:ready")
     factory.reconcile()
+    factory.pass_time(minutes=1)
     factory.post(f"issues/{number}/labels", labels=["ao:ready"])
     factory.reconcile()
     record = factory.task(number)
