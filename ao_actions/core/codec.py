@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
 def _record(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise DecodeError(f"{where}: an object is wanted")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     unknown = sorted(set(value) - set(hints))
     if unknown:
         raise DecodeError(f"{where}.{unknown[0]}: unknown key")
@@ -88,6 +89,12 @@ def _record(kind: Any, value: Any, where: str) -> Any:
         if required and field.name not in given:
             raise DecodeError(f"{where}.{field.name}: missing")
     return kind(**given)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The fields' types; they are strings until somebody evaluates them, which is slow."""
+    return get_type_hints(kind)
 
 
 def _scalar(kind: Any, value: Any, where: str) -> Any:

@@ -1,0 +1,103 @@
+"""Processes that race for the tasks of one ledger: `python -m tests.ledger_racers HUB WORK COUNT`.
+
+Each is a process of its own with its own clone, like the runners of a repository; they are
+forked because 64 interpreters take longer to start than to race. What each has won it writes
+to a file, to be compared with what the ledger says.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from ao_actions.core import actions
+from ao_actions.core.model import Book, Policy
+from ao_actions.errors import LedgerError
+from ao_actions.git import Git, Remote
+from ao_actions.ledger import Ledger, Tip, Written
+from tests.builders import NOW, a_record, to_claim, to_finish, to_release
+
+POLICY = Policy(max_parallel=8)
+SLOWEST = 4.0  # seconds between two looks of a process that finds no free slot
+
+
+def seed(ledger: Ledger, tasks: int) -> None:
+    """A ledger with this many unclaimed tasks."""
+    records = {n: a_record(issue=n, epoch=0, branch=f"ao/{n}") for n in range(1, tasks + 1)}
+    draft = ledger.draft(ledger.read(), Book(tasks=records), ["the queue"], at=NOW)
+    assert ledger.push(draft)
+
+
+class Racer:
+    """Claims one task, ends that claim, claims the next, until no task is left."""
+
+    def __init__(self, number: int, hub: str, work: Path) -> None:
+        self.random = random.Random(number)
+        git = Git.scratch(work / f"racer{number}.git", Remote(hub))
+        self.ledger = Ledger(git, jitter=self.random.random)
+        self.won = work / f"won{number}.txt"
+        self.held: tuple[int, int] | None = None
+
+    def race(self) -> None:
+        idle = 0.1
+        while True:
+            try:
+                written = self.ledger.transact(self.propose, POLICY, clock=lambda: NOW)
+            except LedgerError:
+                continue  # others were faster, twelve times in a row
+            if not written.tip.book.tasks:
+                return
+            if written.plan:
+                self.remember(written)
+                idle = 0.1
+            else:
+                time.sleep(self.random.random() * idle)
+                idle = min(idle * 2, SLOWEST)
+
+    def propose(self, tip: Tip) -> tuple[actions.Transition, ...]:
+        """End what is held, then claim one of the first that wait, if there is a slot."""
+        plan: list[actions.Transition] = []
+        free = POLICY.max_parallel - tip.book.live_claims()
+        if self.held is not None:
+            issue, epoch = self.held
+            again = not tip.book.tasks[issue].attempts and self.random.random() < 0.2
+            plan.append(to_release(issue, epoch) if again else to_finish(issue))
+            free += 1
+        waiting = [n for n, record in tip.book.tasks.items() if record.claim is None]
+        if waiting and free > 0 and (self.held is None or self.random.random() < 0.5):
+            issue = self.random.choice(sorted(waiting)[:4])
+            plan.append(to_claim(issue, tip.book.fleet.epoch + 1))
+        return tuple(plan)
+
+    def remember(self, written: Written) -> None:
+        claims = [step for step in written.plan if isinstance(step, actions.Claim)]
+        self.held = (claims[0].issue, claims[0].epoch) if claims else None
+        with self.won.open("a") as file:
+            file.writelines(f"{claim.issue} {claim.epoch}\n" for claim in claims)
+
+
+def main(hub: str, work: Path, count: int) -> int:
+    """Run all racers; the number of those that failed."""
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                Racer(number, hub, work).race()
+                code = 0
+            except BaseException:  # noqa: BLE001 - a child must not go on as its parent
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return sum(code != 0 for code in codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
