@@ -28,6 +28,7 @@ from ao_actions.work import brief, checkout, handoff, reading, verify
 from ao_actions.work.checkout import Checkout
 from ao_actions.work.handoff import Handoff, ThreadReply, Verification
 
+SECRET_LENGTH = 8  # a shorter value is no secret, and would be found everywhere
 MENDS = 2  # times that the agent may mend what the verify commands find
 OUTCOMES = {
     Said.DONE: Outcome.CHANGES,
@@ -145,7 +146,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     assignment = _assignment(attempt, agent, claim, tree)
     told = brief.write(assigned, attempt.config)
     result, verified = _run(attempt, agent, assignment, told)
-    return _pack(attempt, tree, result, verified)
+    return _pack(attempt, agent, tree, result, verified)
 
 
 def _assignment(attempt: Attempt, agent: Agent, claim: Claim, tree: Checkout) -> Assignment:
@@ -195,8 +196,29 @@ def _run(
     raise AssertionError("the last turn returns")  # pragma: no cover
 
 
+def _keep_transcript(attempt: Attempt, agent: Agent, result: Result) -> None:
+    """Whoever can read the repository can download artifacts: so the transcript is kept in
+    private repositories only, and without the agent's keys (design 6)."""
+    if result.transcript is None or not result.transcript.exists():
+        return
+    if not attempt.client.get("")["private"]:
+        return
+    content = result.transcript.read_bytes()
+    for name in agent.secrets:
+        value = attempt.environment.get(name, "")
+        if len(value) >= SECRET_LENGTH:
+            content = content.replace(value.encode(), b"***")
+    folder = attempt.places.handoff
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / handoff.TRANSCRIPT).write_bytes(content)
+
+
 def _pack(
-    attempt: Attempt, tree: Checkout, result: Result, verified: tuple[Verification, ...]
+    attempt: Attempt,
+    agent: Agent,
+    tree: Checkout,
+    result: Result,
+    verified: tuple[Verification, ...],
 ) -> Handoff:
     """The hand-off from what the agent said and what git shows: git decides on changes."""
     outcome = OUTCOMES[result.outcome]
@@ -210,9 +232,7 @@ def _pack(
         outcome, detail = Outcome.AGENT_ERROR, f"the verify command fails: {failed[0]}"
     if commit is not None:
         checkout.bundle(tree, commit, folder)
-    if result.transcript is not None and result.transcript.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(result.transcript, folder / handoff.TRANSCRIPT)
+    _keep_transcript(attempt, agent, result)
     usage = result.usage
     tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
     return Handoff(

@@ -120,6 +120,20 @@ def test_verify_commands_that_never_pass_are_not_published(factory: Factory) -> 
     assert factory.pulls() == []
 
 
+@pytest.mark.parametrize("private", [True, False], ids=["private", "public"])
+def test_a_transcript_is_kept_in_private_repositories_without_keys(
+    factory: Factory, *, private: bool
+) -> None:
+    factory.repo.private = private
+    number = claimed(factory)
+    config = with_agent(factory, 'echo "the key is $AO_AGENT_KEY"')
+    work(factory, number, config, {"AO_AGENT_KEY": "a-secret-value"})
+    kept = factory.root / "runner" / "handoff" / "transcript.txt"
+    assert kept.exists() is private
+    if private:
+        assert "the key is ***" in kept.read_text()
+
+
 @pytest.mark.parametrize(
     ("script", "outcome"),
     [
