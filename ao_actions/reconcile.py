@@ -33,7 +33,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one pass saw and did. `failures`: effects that GitHub refused."""
+    """What one pass saw and did. `snapshot` has the ledger as the pass left it; `failures` are
+    effects that GitHub refused."""
 
     snapshot: Snapshot
     steps: tuple[Step, ...]
@@ -113,7 +114,8 @@ class Reconciler:
                 done.append(Step(action=action, result="written"))
             else:
                 done.append(self._perform(action, seen[-1], failures))
-        return Pass(snapshot=seen[-1], steps=tuple(done), failures=tuple(failures))
+        after = replace(seen[-1], book=written.tip.book)
+        return Pass(snapshot=after, steps=tuple(done), failures=tuple(failures))
 
     def _perform(self, action: actions.Effect, snapshot: Snapshot, failures: list[str]) -> Step:
         """One effect; its failure stops no other (the next pass plans it again)."""

@@ -22,7 +22,9 @@ from ao_actions.ledger import Ledger, Tip, Written
 from tests.builders import NOW, a_record, to_claim, to_finish, to_release
 
 POLICY = Policy(max_parallel=8)
-SLOWEST = 4.0  # seconds between two looks of a process that finds no free slot
+# Seconds between two looks of a process that finds no free slot. All of them share the few
+# cores of one machine: were they as eager as real runners, each look would be out of date.
+QUICKEST, SLOWEST = 0.5, 8.0
 
 
 def seed(ledger: Ledger, tasks: int) -> None:
@@ -32,28 +34,32 @@ def seed(ledger: Ledger, tasks: int) -> None:
     assert ledger.push(draft)
 
 
+def waiting(tip: Tip) -> list[int]:
+    return sorted(n for n, record in tip.book.tasks.items() if record.claim is None)
+
+
 class Racer:
     """Claims one task, ends that claim, claims the next, until no task is left."""
 
     def __init__(self, number: int, hub: str, work: Path) -> None:
         self.random = random.Random(number)
         git = Git.scratch(work / f"racer{number}.git", Remote(hub))
-        self.ledger = Ledger(git, jitter=self.random.random)
+        self.ledger = Ledger(git, jitter=self.random.random, pause=lambda s: time.sleep(s * 4))
         self.won = work / f"won{number}.txt"
         self.held: tuple[int, int] | None = None
 
     def race(self) -> None:
-        idle = 0.1
+        idle = QUICKEST
         while True:
             try:
                 written = self.ledger.transact(self.propose, POLICY, clock=lambda: NOW)
             except LedgerError:
                 continue  # others were faster, twelve times in a row
-            if not written.tip.book.tasks:
-                return
             if written.plan:
                 self.remember(written)
-                idle = 0.1
+                idle = QUICKEST
+            elif not waiting(written.tip):
+                return  # who holds a task ends it, and who gives one back takes it up again
             else:
                 time.sleep(self.random.random() * idle)
                 idle = min(idle * 2, SLOWEST)
@@ -67,9 +73,8 @@ class Racer:
             again = not tip.book.tasks[issue].attempts and self.random.random() < 0.2
             plan.append(to_release(issue, epoch) if again else to_finish(issue))
             free += 1
-        waiting = [n for n, record in tip.book.tasks.items() if record.claim is None]
-        if waiting and free > 0 and (self.held is None or self.random.random() < 0.5):
-            issue = self.random.choice(sorted(waiting)[:4])
+        if waiting(tip) and free > 0 and (self.held is None or self.random.random() < 0.7):
+            issue = self.random.choice(waiting(tip)[:4])
             plan.append(to_claim(issue, tip.book.fleet.epoch + 1))
         return tuple(plan)
 

@@ -12,9 +12,9 @@ from typing import Any, Literal, assert_never
 from urllib.parse import quote
 
 from ao_actions.core import actions, feedback, projection
-from ao_actions.errors import ForgeError
+from ao_actions.errors import ForgeError, NotFoundError
 from ao_actions.forge.client import Client, Json
-from ao_actions.forge.observe import WORK_WORKFLOW
+from ao_actions.forge.observe import WORK_WORKFLOW, missing_workflow
 
 What = Literal["created", "updated", "unchanged"]
 
@@ -74,7 +74,10 @@ def dispatch_workflow(client: Client, workflow: str, ref: str, inputs: dict[str,
     :raises NotFoundError: the default branch has no such workflow
     """
     path = f"actions/workflows/{workflow}/dispatches"
-    client.request("POST", path, body={"ref": ref, "inputs": inputs})
+    try:
+        client.request("POST", path, body={"ref": ref, "inputs": inputs})
+    except NotFoundError:
+        raise missing_workflow(client, workflow) from None
 
 
 def _dispatch(client: Client, effect: actions.Dispatch, default_branch: str) -> Performed:

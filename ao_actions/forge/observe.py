@@ -24,7 +24,7 @@ from ao_actions.core.model import (
     TaskRecord,
     Thread,
 )
-from ao_actions.errors import ForgeError
+from ao_actions.errors import ForgeError, NotFoundError
 from ao_actions.forge import nodes
 from ao_actions.forge.client import Client
 
@@ -168,19 +168,29 @@ def _runs(client: Client, live: list[TaskRecord]) -> tuple[Run, ...] | None:
     if not times:
         return None
     since = min(times).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return tuple(nodes.run(node) for node in _work_runs(client, since))
+
+
+def _work_runs(client: Client, since: str) -> list[Any]:
     path = f"actions/workflows/{WORK_WORKFLOW}/runs"
-    found = client.pages(path, key="workflow_runs", event="workflow_dispatch", created=f">={since}")
-    return tuple(nodes.run(node) for node in found)
+    try:
+        return client.pages(
+            path, key="workflow_runs", event="workflow_dispatch", created=f">={since}"
+        )
+    except NotFoundError:
+        raise missing_workflow(client, WORK_WORKFLOW) from None
+
+
+def missing_workflow(client: Client, workflow: str) -> NotFoundError:
+    return NotFoundError(
+        f"{client.address.server}/{client.repository}: .github/workflows/{workflow} is not on the "
+        "default branch: run `ao-actions init` and commit what it writes"
+    )
 
 
 def runs_named(client: Client, title: str, since: datetime) -> tuple[Run, ...]:
     """The dispatched work runs of this name, lowest id first."""
-    found = client.pages(
-        f"actions/workflows/{WORK_WORKFLOW}/runs",
-        key="workflow_runs",
-        event="workflow_dispatch",
-        created=f">={since:%Y-%m-%dT%H:%M:%SZ}",
-    )
+    found = _work_runs(client, f"{since:%Y-%m-%dT%H:%M:%SZ}")
     named = (nodes.run(node) for node in found if node["display_title"] == title)
     return tuple(sorted(named, key=lambda run: run.id))
 

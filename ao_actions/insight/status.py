@@ -15,6 +15,8 @@ def rows(snapshot: Snapshot, policy: Policy) -> list[dict[str, Any]]:
     found = []
     for task, verdict in verdicts(snapshot, policy):
         record = task.record
+        if record is None and verdict.phase is not Phase.QUEUED:
+            continue  # its task has just ended
         because = verdict.because
         if verdict.phase in selection.CLAIMABLE:
             because = selection.hold(task, verdict, snapshot) or because
