@@ -79,15 +79,15 @@ class Ledger:
         """
         if not self.git.fetch(f"+{LEDGER}:{LEDGER}"):
             return Tip("", Book())
-        oid = self.git.run("rev-parse", LEDGER)
-        return Tip(oid, book_from(self._files(oid)))
+        oid, files = self._files(LEDGER)
+        return Tip(oid, book_from(files))
 
     def recall(self, tip: Tip, issues: Iterable[int]) -> Tip:
         """The same tip with the finished records of these issues, where there are any."""
         wanted = [number for number in issues if number not in tip.book.finished]
         if not wanted or not self.git.fetch(f"+{FINISHED}:{FINISHED}"):
             return tip
-        files = self._files(self.git.run("rev-parse", FINISHED))
+        _, files = self._files(FINISHED)
         found = {
             number: record_from(files[_path(number)], _path(number))
             for number in wanted
@@ -103,21 +103,23 @@ class Ledger:
         """The records of all finished tasks: for reports."""
         if not self.git.fetch(f"+{FINISHED}:{FINISHED}"):
             return {}
-        files = self._files(self.git.run("rev-parse", FINISHED))
+        _, files = self._files(FINISHED)
         records = (record_from(content, path) for path, content in files.items())
         return {record.issue: record for record in records}
 
-    def _files(self, oid: str) -> dict[str, bytes]:
-        archive = self.git.attempt("archive", "--format=tar", oid)
+    def _files(self, ref: str) -> tuple[str, dict[str, bytes]]:
+        """The commit of a ref that was fetched, and its files."""
+        archive = self.git.attempt("archive", "--format=tar", ref)
         if archive.code != 0:
-            raise LedgerError(f"{LEDGER} at {oid[:12]} cannot be read: {archive.err.strip()}")
+            raise LedgerError(f"{ref} cannot be read: {archive.err.strip()}")
         files: dict[str, bytes] = {}
         with tarfile.open(fileobj=io.BytesIO(archive.out)) as tar:
+            oid = tar.pax_headers["comment"]  # git puts the commit there
             for member in tar:
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is not None:
                     files[member.name] = content.read()
-        return files
+        return oid, files
 
     # ---- writing ---------------------------------------------------------------------------
 
@@ -159,16 +161,15 @@ class Ledger:
         scratch = ref.replace("refs/ao/", "refs/draft/")
         stamp = f"{int(at.timestamp())} +0000"
         parts = [
-            f"commit {scratch}\ncommitter {BOT.name} <{BOT.email}> {stamp}\n".encode(),
+            f"commit {scratch}\nmark :1\ncommitter {BOT.name} <{BOT.email}> {stamp}\n".encode(),
             _data(message.encode()),
             f"from {parent}\n".encode() if parent else b"",
         ]
         parts += [f"D {path}\n".encode() for path in gone]
         for path, content in changed.items():
             parts += [f"M 100644 inline {path}\n".encode(), _data(content)]
-        self.git.attempt("update-ref", "-d", scratch)
-        self.git.run("fast-import", "--quiet", "--force", input=b"".join(parts))
-        return self.git.run("rev-parse", scratch)
+        parts.append(b"get-mark :1\n")
+        return self.git.run("fast-import", "--quiet", "--force", input=b"".join(parts))
 
     def push(self, draft: Draft, extra: Mapping[str, tuple[str, str]] | None = None) -> bool:
         """Move the ledger (and `extra` refs with it) to the draft; False: somebody was first.

@@ -24,7 +24,9 @@ from tests.builders import NOW, a_record, to_claim, to_finish, to_release
 POLICY = Policy(max_parallel=8)
 # Seconds between two looks of a process that finds no free slot. All of them share the few
 # cores of one machine: were they as eager as real runners, each look would be out of date.
-QUICKEST, SLOWEST = 0.5, 8.0
+QUICKEST, SLOWEST = 2.0, 16.0
+WORK = 2.0  # seconds that an attempt takes at most
+MOST = 4  # tasks that a process claims at once
 
 
 def seed(ledger: Ledger, tasks: int) -> None:
@@ -39,14 +41,14 @@ def waiting(tip: Tip) -> list[int]:
 
 
 class Racer:
-    """Claims one task, ends that claim, claims the next, until no task is left."""
+    """Claims tasks, ends those claims, claims the next, until no task waits."""
 
     def __init__(self, number: int, hub: str, work: Path) -> None:
         self.random = random.Random(number)
         git = Git.scratch(work / f"racer{number}.git", Remote(hub))
-        self.ledger = Ledger(git, jitter=self.random.random, pause=lambda s: time.sleep(s * 4))
+        self.ledger = Ledger(git, jitter=self.random.random, pause=lambda s: time.sleep(s * 3))
         self.won = work / f"won{number}.txt"
-        self.held: tuple[int, int] | None = None
+        self.held: list[tuple[int, int]] = []
 
     def race(self) -> None:
         idle = QUICKEST
@@ -57,6 +59,7 @@ class Racer:
                 continue  # others were faster, twelve times in a row
             if written.plan:
                 self.remember(written)
+                time.sleep(self.random.random() * WORK)
                 idle = QUICKEST
             elif not waiting(written.tip):
                 return  # who holds a task ends it, and who gives one back takes it up again
@@ -65,24 +68,25 @@ class Racer:
                 idle = min(idle * 2, SLOWEST)
 
     def propose(self, tip: Tip) -> tuple[actions.Transition, ...]:
-        """End what is held, then claim one of the first that wait, if there is a slot."""
+        """End what is held, then claim some of the first that wait, if there are slots."""
         plan: list[actions.Transition] = []
-        free = POLICY.max_parallel - tip.book.live_claims()
-        if self.held is not None:
-            issue, epoch = self.held
-            again = not tip.book.tasks[issue].attempts and self.random.random() < 0.2
+        for issue, epoch in self.held:
+            again = not tip.book.tasks[issue].attempts and self.random.random() < 0.1
             plan.append(to_release(issue, epoch) if again else to_finish(issue))
-            free += 1
-        if waiting(tip) and free > 0 and (self.held is None or self.random.random() < 0.7):
-            issue = self.random.choice(waiting(tip)[:4])
-            plan.append(to_claim(issue, tip.book.fleet.epoch + 1))
+        if self.held and self.random.random() < 0.4:
+            return tuple(plan)
+        free = POLICY.max_parallel - tip.book.live_claims() + len(self.held)
+        count = min(free, self.random.randint(1, MOST), len(waiting(tip)))
+        found = self.random.sample(waiting(tip)[: 2 * MOST], count)
+        epoch = tip.book.fleet.epoch
+        plan += [to_claim(issue, epoch + n) for n, issue in enumerate(found, start=1)]
         return tuple(plan)
 
     def remember(self, written: Written) -> None:
         claims = [step for step in written.plan if isinstance(step, actions.Claim)]
-        self.held = (claims[0].issue, claims[0].epoch) if claims else None
+        self.held = [(claim.issue, claim.epoch) for claim in claims]
         with self.won.open("a") as file:
-            file.writelines(f"{claim.issue} {claim.epoch}\n" for claim in claims)
+            file.writelines(f"{issue} {epoch}\n" for issue, epoch in self.held)
 
 
 def main(hub: str, work: Path, count: int) -> int:
