@@ -57,7 +57,11 @@ def inspect(git: Git, bundle: Path, claim: Claim, config: Config) -> Accepted:
     :raises TaintedError: the message names the rule that refuses it
     """
     _fetch(git, claim, depth=checkout.DEPTH)
-    commit = _unpack(git, bundle.absolute())
+    try:
+        commit = _unpack(git, bundle.absolute())
+    except TaintedError:  # the base may have moved on by more than that since the attempt began
+        _fetch(git, claim, depth=EVERYTHING)
+        commit = _unpack(git, bundle.absolute())
     parents = tuple(git.run("rev-list", "--parents", "--max-count=1", commit).split()[1:])
     _check_parents(git, parents, claim)
     tree = git.run("rev-parse", f"{commit}^{{tree}}")
