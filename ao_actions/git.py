@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from ao_actions.errors import GitError, ToolMissingError
 
-ZERO = "0" * 40
 _CONFIG = {
     "core.hooksPath": os.devnull,
     "protocol.ext.allow": "never",

@@ -22,11 +22,10 @@ from ao_actions.ledger import Ledger, Tip, Written
 from tests.builders import NOW, a_record, to_claim, to_finish, to_release
 
 POLICY = Policy(max_parallel=8)
-# Seconds between two looks of a process that finds no free slot. All of them share the few
-# cores of one machine: were they as eager as real runners, each look would be out of date.
-QUICKEST, SLOWEST = 2.0, 16.0
-WORK = 2.0  # seconds that an attempt takes at most
-MOST = 4  # tasks that a process claims at once
+# All racers share the few cores of one machine. Were they as eager as real runners, each look
+# would be out of date: so they claim a few tasks at once, and look again less and less often.
+FEWEST, MOST = 2, 5  # tasks at once
+LONGEST = 10.0  # seconds between two looks
 
 
 def seed(ledger: Ledger, tasks: int) -> None:
@@ -46,12 +45,12 @@ class Racer:
     def __init__(self, number: int, hub: str, work: Path) -> None:
         self.random = random.Random(number)
         git = Git.scratch(work / f"racer{number}.git", Remote(hub))
-        self.ledger = Ledger(git, jitter=self.random.random, pause=lambda s: time.sleep(s * 3))
+        self.ledger = Ledger(git, jitter=self.random.random, pause=lambda s: time.sleep(s * 2))
         self.won = work / f"won{number}.txt"
         self.held: list[tuple[int, int]] = []
 
     def race(self) -> None:
-        idle = QUICKEST
+        idle = 1.0
         while True:
             try:
                 written = self.ledger.transact(self.propose, POLICY, clock=lambda: NOW)
@@ -59,13 +58,12 @@ class Racer:
                 continue  # others were faster, twelve times in a row
             if written.plan:
                 self.remember(written)
-                time.sleep(self.random.random() * WORK)
-                idle = QUICKEST
-            elif not waiting(written.tip):
-                return  # who holds a task ends it, and who gives one back takes it up again
-            else:
+                idle = 1.0 if self.held else LONGEST  # let others have a turn
+            elif waiting(written.tip):
                 time.sleep(self.random.random() * idle)
-                idle = min(idle * 2, SLOWEST)
+                idle = min(idle * 2, LONGEST)
+            else:
+                return  # who holds a task ends it, and who gives one back takes it up again
 
     def propose(self, tip: Tip) -> tuple[actions.Transition, ...]:
         """End what is held, then claim some of the first that wait, if there are slots."""
@@ -76,7 +74,7 @@ class Racer:
         if self.held and self.random.random() < 0.4:
             return tuple(plan)
         free = POLICY.max_parallel - tip.book.live_claims() + len(self.held)
-        count = min(free, self.random.randint(1, MOST), len(waiting(tip)))
+        count = min(free, self.random.randint(FEWEST, MOST), len(waiting(tip)))
         found = self.random.sample(waiting(tip)[: 2 * MOST], count)
         epoch = tip.book.fleet.epoch
         plan += [to_claim(issue, epoch + n) for n, issue in enumerate(found, start=1)]

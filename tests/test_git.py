@@ -1,63 +1,246 @@
-"""git as we run it: no token on a command line, no hook, no surprise."""
+"""git, run safely: no token on a command line, no hook, no prompt, no surprise."""
 
-from __future__ import annotations
-
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from ao_actions.errors import GitError
-from ao_actions.git import Git, Remote
+from ao_actions.errors import GitError, ToolMissingError
+from ao_actions.git import BOT, Git, Identity, Remote
+
+TOKEN = "ghs_0123456789abcdef"
 
 
-def test_the_token_is_for_one_host_and_never_shown() -> None:
-    remote = Remote("https://github.example/acme/x.git", "secret-token")
-    assert list(remote.config()) == ["http.https://github.example/.extraheader"]
-    assert "secret-token" not in repr(remote)
-    assert Remote("/some/path", "secret-token").config() == {}
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    """A bare repository with one commit on main."""
+    path = tmp_path / "hub.git"
+    git = Git.scratch(path)
+    tree = git.run("hash-object", "-t", "tree", "-w", "--stdin", input=b"")
+    commit = git.run("commit-tree", tree, "-m", "first")
+    git.run("update-ref", "refs/heads/main", commit)
+    return path
 
 
-def test_a_repository_s_hooks_are_not_run(tmp_path: Path) -> None:
-    git = Git(tmp_path)
-    git.run("init", "--quiet", str(tmp_path))
-    hook = tmp_path / ".git" / "hooks" / "post-commit"
+@pytest.fixture
+def git(tmp_path: Path, hub: Path) -> Git:
+    return Git.scratch(tmp_path / "scratch.git", Remote(str(hub)))
+
+
+def a_commit(git: Git, message: str, *parents: str) -> str:
+    tree = git.run("hash-object", "-t", "tree", "-w", "--stdin", input=b"")
+    options = [word for parent in parents for word in ("-p", parent)]
+    return git.run("commit-tree", tree, *options, "-m", message)
+
+
+# ---- the token -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "config"),
+    [
+        pytest.param(
+            "https://github.com/o/r.git",
+            {
+                "http.https://github.com/.extraheader": "AUTHORIZATION: basic "
+                "eC1hY2Nlc3MtdG9rZW46Z2hzXzAxMjM0NTY3ODlhYmNkZWY="
+            },
+            id="sent to this host",
+        ),
+        pytest.param("/srv/r.git", {}, id="a path needs no token"),
+        pytest.param("git@github.com:o/r.git", {}, id="ssh has its own keys"),
+        pytest.param("file:///srv/r.git", {}, id="neither does a file"),
+    ],
+)
+def test_the_token_goes_to_its_host_only(url: str, config: dict[str, str]) -> None:
+    assert Remote(url, TOKEN).config() == config
+    assert Remote(url).config() == {}
+
+
+def test_the_token_is_not_shown() -> None:
+    assert TOKEN not in repr(Remote("https://github.com/o/r", TOKEN))
+
+
+def test_the_token_is_in_no_argument_and_no_file(tmp_path: Path) -> None:
+    """A stand-in for git writes down what it is called with."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    log = tmp_path / "log"
+    (programs / "git").write_text(f'#!/bin/sh\necho "$@" >> {log}\nenv > {log}.env\n')
+    (programs / "git").chmod(0o755)
+    git = Git.scratch(tmp_path / "s.git", Remote("https://github.invalid/o/r", TOKEN))
+    path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    git.attempt("fetch", "https://github.invalid/o/r", env=path)
+    secret = git.remote.config().popitem()[1] if git.remote else ""
+    assert log.read_text() == "fetch https://github.invalid/o/r\n"
+    assert secret in Path(f"{log}.env").read_text()
+    files = [file for file in git.directory.rglob("*") if file.is_file()]
+    kept = "".join(file.read_text(errors="replace") for file in files)
+    assert TOKEN not in kept
+    assert secret not in kept
+
+
+# ---- running -------------------------------------------------------------------------------
+
+
+def test_what_a_command_prints(git: Git) -> None:
+    assert git.run("rev-parse", "--is-bare-repository") == "true"
+    done = git.attempt("hash-object", "--stdin", input=b"hello\n")
+    assert (done.code, done.text) == (0, "ce013625030ba8dba906f756967f9e9ca394464a")
+    assert done.out == b"ce013625030ba8dba906f756967f9e9ca394464a\n"
+
+
+def test_a_command_that_fails(git: Git) -> None:
+    with pytest.raises(GitError, match="git rev-parse: fatal: Needed a single revision") as error:
+        git.run("rev-parse", "--verify", "nothing^{commit}")
+    assert "fatal" in error.value.output
+    assert git.attempt("rev-parse", "--verify", "--quiet", "nothing").code == 1
+
+
+def test_a_command_that_fails_without_a_word(git: Git) -> None:
+    with pytest.raises(GitError, match="git rev-parse: exit code 1"):
+        git.run("rev-parse", "--verify", "--quiet", "nothing")
+
+
+def test_an_argument_is_no_shell(git: Git, tmp_path: Path) -> None:
+    git.attempt("rev-parse", f"$(touch {tmp_path}/owned); touch {tmp_path}/owned")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_bytes_that_are_no_text(git: Git) -> None:
+    oid = git.run("hash-object", "-w", "--stdin", input=b"\xff\x00\n")
+    assert git.attempt("cat-file", "blob", oid).out == b"\xff\x00\n"
+
+
+def test_without_git_it_says_what_to_install(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match="install git"):
+        git.run("version")
+
+
+def test_commits_are_ours_unless_said_otherwise(git: Git) -> None:
+    tree = git.run("hash-object", "-t", "tree", "-w", "--stdin", input=b"")
+    human = Identity("Ann", "ann@example.com")
+    for commit, name in (
+        (git.run("commit-tree", tree, "-m", "x"), BOT.name),
+        (git.run("commit-tree", tree, "-m", "x", identity=human), "Ann"),
+    ):
+        assert git.run("log", "-1", "--format=%an %cn", commit) == f"{name} {name}"
+
+
+def test_hooks_do_not_run(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    git = Git(work)
+    subprocess.run(["git", "init", "--quiet", str(work)], check=True)
+    hook = work / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\ntouch hooked\n")
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     hook.chmod(0o755)
     git.run("commit", "--quiet", "--allow-empty", "-m", "x")
-    assert not (tmp_path / "hooked").exists()
+    assert git.run("log", "--format=%s") == "x"
+    assert not (tmp_path / "ran").exists()
 
 
-def test_input_goes_in_and_output_comes_out(tmp_path: Path) -> None:
-    git = Git.scratch(tmp_path / "x.git")
-    oid = git.run("hash-object", "-w", "--stdin", input=b"\x00\xff")
-    assert git.attempt("cat-file", "blob", oid).out == b"\x00\xff"
+@pytest.mark.parametrize(
+    "url", ["ext::sh -c touch% owned", "https://github.invalid/o/r"], ids=["ext", "no prompt"]
+)
+def test_no_foreign_transport_and_no_prompt(tmp_path: Path, url: str) -> None:
+    git = Git.scratch(tmp_path / "s.git", Remote(url))
+    with pytest.raises(GitError):
+        git.fetch("main")
+    assert not list(tmp_path.rglob("owned"))
 
 
-def test_a_failure_says_what_git_said(tmp_path: Path) -> None:
-    with pytest.raises(GitError, match=r"git cat-file: .*nothing"):
-        Git.scratch(tmp_path / "x.git").run("cat-file", "-p", "nothing")
+def test_a_scratch_repository_may_have_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git = Git.scratch(Path("deep/scratch.git"))
+    assert git.directory == tmp_path / "deep" / "scratch.git"
+    assert (tmp_path / "deep" / "scratch.git" / "HEAD").exists()
+    assert not (git.directory / "hooks").exists()
 
 
-def test_a_remote_that_is_not_there_is_named(tmp_path: Path) -> None:
-    git = Git.scratch(tmp_path / "x.git", Remote(str(tmp_path / "none")))
-    with pytest.raises(GitError, match="none"):
-        git.fetch("refs/heads/main")
-    with pytest.raises(GitError, match="none"):
-        git.remote_refs()
+# ---- fetching ------------------------------------------------------------------------------
 
 
-def test_refs_move_together_or_not_at_all(tmp_path: Path) -> None:
-    hub = Git.scratch(tmp_path / "hub.git")
-    git = Git.scratch(tmp_path / "x.git", Remote(str(tmp_path / "hub.git")))
-    tree = git.run("mktree", input=b"")
-    one = git.run("commit-tree", tree, "-m", "one")
-    two = git.run("commit-tree", tree, "-p", one, "-m", "two")
-    a, b = "refs/heads/a", "refs/ao/b"
-    assert git.push({a: ("", one), b: ("", one)}).code == 0
-    refused = git.push({a: (one, two), b: (two, two)})
-    assert refused.code != 0
-    assert refused.text.count("[rejected]") == 2
-    assert hub.run("rev-parse", a) == hub.run("rev-parse", b) == one
-    assert git.remote_refs(a) == {a: one}
-    assert git.push({a: ("", two)}).code != 0
+def test_fetch(git: Git, hub: Path) -> None:
+    assert git.fetch("+refs/heads/main:refs/base")
+    assert git.run("rev-parse", "refs/base") == Git(hub).run("rev-parse", "refs/heads/main")
+
+
+def test_fetch_of_what_is_not_there(git: Git) -> None:
+    assert not git.fetch("+refs/ao/ledger:refs/ao/ledger")
+    assert not git.fetch("+refs/heads/main:refs/base", "+refs/ao/ledger:refs/ao/ledger")
+    assert git.attempt("rev-parse", "--verify", "--quiet", "refs/base").code == 1
+
+
+@pytest.mark.parametrize(("depth", "commits"), [(1, 1), (2, 2), (None, 3)])
+def test_depth(git: Git, hub: Path, depth: int | None, commits: int) -> None:
+    bare = Git(hub)
+    head = bare.run("rev-parse", "refs/heads/main")
+    for message in ("second", "third"):
+        head = a_commit(bare, message, head)
+    bare.run("update-ref", "refs/heads/main", head)
+    git.remote = Remote(f"file://{hub}")
+    assert git.fetch("+refs/heads/main:refs/base", depth=depth)
+    assert git.run("rev-list", "--count", "refs/base") == str(commits)
+
+
+def test_fetch_without_blobs(git: Git, hub: Path) -> None:
+    Git(hub).run("config", "uploadpack.allowFilter", "true")
+    git.remote = Remote(f"file://{hub}")
+    assert git.fetch("+refs/heads/main:refs/base", filters="blob:none")
+
+
+def test_a_remote_that_is_not_there(tmp_path: Path) -> None:
+    git = Git.scratch(tmp_path / "s.git", Remote(str(tmp_path / "nowhere")))
+    with pytest.raises(GitError, match=r"git fetch .*nowhere: "):
+        git.fetch("main")
+    with pytest.raises(GitError, match=r"git ls-remote .*nowhere: "):
+        git.remote_refs("main")
+
+
+# ---- pushing -------------------------------------------------------------------------------
+
+
+def test_refs_move_together(git: Git, hub: Path) -> None:
+    git.fetch("+refs/heads/main:refs/base")
+    old = git.run("rev-parse", "refs/base")
+    new = a_commit(git, "second", old)
+    done = git.push({"refs/heads/main": (old, new), "refs/ao/x": ("", new)})
+    assert done.code == 0
+    assert git.remote_refs("refs/*") == {"refs/heads/main": new, "refs/ao/x": new}
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [
+        pytest.param("", id="it must not exist, and does"),
+        pytest.param("1" * 40, id="it was elsewhere"),
+    ],
+)
+def test_one_stale_lease_moves_nothing(git: Git, lease: str) -> None:
+    git.fetch("+refs/heads/main:refs/base")
+    old = git.run("rev-parse", "refs/base")
+    new = a_commit(git, "second", old)
+    done = git.push({"refs/heads/main": (lease, new), "refs/ao/x": ("", new)})
+    assert done.code != 0
+    assert "!" in done.text
+    assert git.remote_refs("refs/*") == {"refs/heads/main": old}
+
+
+def test_a_ref_that_is_gone_does_not_come_back(git: Git) -> None:
+    git.fetch("+refs/heads/main:refs/base")
+    old = git.run("rev-parse", "refs/base")
+    new = a_commit(git, "second", old)
+    assert git.push({"refs/heads/gone": (old, new)}).code != 0
+    assert git.remote_refs("refs/*") == {"refs/heads/main": old}
+
+
+def test_remote_refs_matches_patterns(git: Git) -> None:
+    assert set(git.remote_refs("refs/heads/main")) == {"refs/heads/main"}
+    assert git.remote_refs("refs/heads/other") == {}

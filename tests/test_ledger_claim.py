@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from ao_actions.git import Git, Remote
 from ao_actions.ledger import FINISHED, LEDGER, Ledger
 from tests import ledger_racers
@@ -82,6 +84,7 @@ def git(hub: Path, *args: str, stdin: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(900)  # half a minute on two idle cores
 def test_sixty_four_processes_claim_two_hundred_tasks(tmp_path: Path) -> None:
     hub = tmp_path / "hub.git"
     subprocess.run(["git", "init", "--quiet", "--bare", str(hub)], check=True)
