@@ -227,7 +227,7 @@ def _overrides(value: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(name, str) or not name.endswith((".yml", ".yaml")) or "/" in name:
             raise ValueError(f"{name!r} is not the file name of a workflow")
         if not isinstance(patch, dict):
-            raise ValueError(f"{name}: the patch must be `key: value` lines")
+            raise ValueError(f"{name}: the patch must be `key: value` lines")  # noqa: TRY004
         patches[name] = {"on" if key is True else str(key): part for key, part in patch.items()}
     return patches
 
