@@ -166,6 +166,19 @@ def publish(task: int, epoch: int, handoff: Path) -> None:
     runtime.output("outcome", outcome.value)
 
 
+@cli.command()
+def wake() -> None:
+    """Start a pass, once CI is done (the job of ao-review.yml)."""
+    import os
+
+    from ao_actions import runtime
+    from ao_actions import wake as module
+
+    occasion = module.Occasion.from_environment(os.environ)
+    limit = 60.0 * runtime.number("AO_WAIT_MINUTES", default=12)
+    module.Waker(client=_client(None), limit=limit, say=_say).wake(occasion)
+
+
 # ---- set-up --------------------------------------------------------------------------------
 
 
@@ -192,11 +205,8 @@ def init(  # noqa: PLR0917
     from ao_actions import config, runtime
     from ao_actions.setup import init as module
     from ao_actions.setup import labels
-    from ao_actions.setup.workflows import ACTION
 
-    wish = module.Wish(
-        agent=agent, command=command, auth=auth, verify=verify, action=action or ACTION
-    )
+    wish = module.Wish(agent=agent, command=command, auth=auth, verify=verify, action=action)
     written = module.init(Path.cwd(), wish)
     made: list[str] | None = None
     if runtime.has_token():

@@ -57,6 +57,17 @@ def has_token(env: Mapping[str, str] = os.environ) -> bool:
     return bool(env.get("GITHUB_TOKEN") or env.get("GH_TOKEN"))
 
 
+def number(name: str, *, default: int, env: Mapping[str, str] = os.environ) -> int:
+    """A whole number from the environment.
+
+    :raises AoError: it is something else
+    """
+    text = env.get(name) or str(default)
+    if not text.isdecimal():
+        raise AoError(f"{name} must be a whole number, not {text!r}")
+    return int(text)
+
+
 def work_root(env: Mapping[str, str] = os.environ) -> Path:
     """Where an attempt works: the same absolute path on every hosted runner."""
     return Path(env.get("RUNNER_TEMP") or tempfile.gettempdir()) / "ao"

@@ -11,7 +11,8 @@ from ao_actions.agents import AGENTS
 from ao_actions.config import AgentSettings, Config
 from ao_actions.errors import ConfigError
 from ao_actions.rendering import render
-from ao_actions.setup.workflows import ACTION, FOLDER, MARK, NAMES, workflows
+from ao_actions.setup.pins import action_reference
+from ao_actions.setup.workflows import FOLDER, MARK, NAMES, workflows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Wish:
     command: str | None = None
     auth: str | None = None
     verify: tuple[str, ...] = ()
-    action: str = ACTION
+    action: str | None = None  # OWNER/NAME@REF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def init(root: Path, wish: Wish) -> list[Written]:
     text = path.read_text(encoding="utf-8") if path.exists() else first_config(root, wish)
     config = configuration.parse(text)
     _check_agents(config)
-    files = {configuration.PATH: text, **workflows(config, wish.action)}
+    files = {configuration.PATH: text, **workflows(config, action_reference(wish.action).uses)}
     for name in NAMES:
         _check_ours(root, f"{FOLDER}/{name}")
     return [_write(root, name, content) for name, content in files.items()]
