@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ao_actions.ledger import Ledger
 
 
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="ao-actions %(version)s")
 def cli() -> None:

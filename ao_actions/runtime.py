@@ -87,6 +87,11 @@ def repository(option: str | None, env: Mapping[str, str] = os.environ) -> str:
     return name
 
 
+def named(env: Mapping[str, str] = os.environ) -> str | None:
+    """`owner/name` as the run says it."""
+    return env.get("GITHUB_REPOSITORY") or None
+
+
 def _origin() -> str | None:
     try:
         done = subprocess.run(

@@ -32,7 +32,9 @@ from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.reconcile import Reconciler
 from ao_actions.rendering import folder
 from ao_actions.setup import labels
-from ao_actions.setup.init import Wish, init
+from ao_actions.setup.hosting import Hosting
+from ao_actions.setup.init import apply
+from ao_actions.setup.wish import Wish
 
 BOT = "tally-bot"
 ACTION = "ao-actions/ao-actions"
@@ -112,10 +114,11 @@ class Demo:
             command=self.agent_command,
             auth=self.auth,
             action=self._publish_action(hub),
+            ci_trust="approve" if self.auth == "token" else "auto",
+            verify=(),
         )
-        written = init(tree, wish)
+        written = apply(tree, wish, Hosting(name=name, server=hub.url, private=False))
         self._choose(tree)
-        init(tree, wish)
         labels.create(self._client(hub, token), Config().labels)
         self._push(hub, token, tree, name)
         files = ", ".join(Path(file.path).name for file in written)
@@ -124,12 +127,10 @@ class Demo:
         return token
 
     def _choose(self, tree: Path) -> None:
-        """What a maintainer would set: two slots, and CI at once if a token was set up for it."""
+        """What a maintainer would set: two slots."""
         config = tree / ".github" / "ao.yml"
         text = config.read_text(encoding="utf-8").replace("max_parallel: 3", "max_parallel: 2")
-        trust = "approve" if self.auth == "token" else "auto"
-        kept = [line for line in text.splitlines() if not line.startswith("ci_trust:")]
-        config.write_text("\n".join([*kept, f"ci_trust: {trust}", ""]), encoding="utf-8")
+        config.write_text(text, encoding="utf-8")
 
     def _publish_action(self, hub: LocalGitHub) -> str:
         """Our own action as a repository with a release tag; its commit, for `uses:`."""

@@ -158,8 +158,8 @@ def _regex(pattern: str) -> str:
 def _holdings(
     path: str,
     parsed: Mapping[str, Json],
-    default_write: bool | None,
-    depth: int = 0,  # noqa: FBT001
+    default_write: bool | None,  # noqa: FBT001
+    depth: int = 0,
 ) -> Iterator[str]:
     document = parsed[path]
     yield from _secrets(document)
