@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ao_actions import __version__
-from ao_actions.commands import install
+from ao_actions.commands.install import init, upgrade
 from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
@@ -180,8 +180,22 @@ def wake() -> None:
 # ---- set-up --------------------------------------------------------------------------------
 
 
-cli.add_command(install.init)
-cli.add_command(install.upgrade)
+cli.add_command(init)
+cli.add_command(upgrade)
+
+
+@cli.command()
+@REPOSITORY
+@JSON
+@click.option("--fix", is_flag=True, help="Mend what is safe.")
+@click.option("--install", is_flag=True, help="Install the agents into a folder, to try it.")
+def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> None:  # noqa: FBT001
+    """Prove what breaks a factory in practice: what, why it matters, how to mend."""
+    from ao_actions.setup.doctor import command
+
+    client = _client(repository)
+    wish = command.Wish(as_json=as_json, fix=fix, install=install)
+    command.run(client, _ledger(client), None if repository else Path.cwd(), wish)
 
 
 @cli.command()
