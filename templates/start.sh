@@ -23,7 +23,7 @@ find_python() {
 }
 
 install_with_uv() {
-  uv --no-config venv --quiet --no-python-downloads --python "$1" "$home" &&
+  uv --no-config venv --quiet --no-cache --no-python-downloads --python "$1" "$home" &&
     uv --no-config pip install --quiet --no-cache --python "$home/bin/python" \
       --require-hashes --no-build --requirements "$AO_ACTION_PATH/requirements.lock"
 }
