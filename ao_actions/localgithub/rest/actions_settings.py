@@ -106,6 +106,12 @@ def list_variables(call: Call) -> Reply:
     return call.page(sorted(call.repo.variables), lambda name: _variable(call, name), "variables")
 
 
+@route(f"GET {_REPO}/organization-variables", "actions_variables:read", role="write")
+def list_organization_variables(call: Call) -> Reply:
+    """Those that an organization shares with the repository: there is no organization here."""
+    return call.page([], str, "variables")
+
+
 @route(f"POST {_REPO}/variables", "actions_variables:write")
 def create_variable(call: Call) -> Reply:
     name = str(call.required("name", "Variable")).upper()

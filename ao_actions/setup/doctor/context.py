@@ -19,6 +19,7 @@ from ao_actions.setup.doctor import files
 from ao_actions.setup.doctor.files import WorkflowFile
 from ao_actions.setup.workflows import FOLDER
 
+WORK = f"{FOLDER}/ao-work.yml"  # the workflow whose jobs are given secrets
 _FILES = """
 query Files($owner: String!, $name: String!, $workflows: String!, $config: String!) {
   repository(owner: $owner, name: $name) {
@@ -212,8 +213,10 @@ class Context:
 
     @cached_property
     def environments(self) -> list[str]:
-        """Names of the environments that our workflows use."""
+        """Names of the environments that our workflows use, or would use if they were there."""
         names = [files.environment_of(job) for file in self.ours for job in file.jobs.values()]
+        if not any(file.path == WORK for file in self.ours):
+            names.append(self.config.environment)
         return list(dict.fromkeys(name for name in names if name))
 
     @cached_property

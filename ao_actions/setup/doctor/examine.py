@@ -12,6 +12,7 @@ from ao_actions.errors import (
     ConfigError,
     ForgeError,
     GitError,
+    LedgerError,
     NotFoundError,
 )
 from ao_actions.setup.doctor.check import Check, Finding, Level, unknown
@@ -81,6 +82,8 @@ def _examine(check: Check, context: Context) -> Finding:
         return unknown(f"this token may not see it ({error})", _ADMIN)
     except ConfigError:
         return unknown("it depends on ao.yml, which cannot be read", "see the check `config`")
+    except LedgerError:
+        return unknown("it depends on the ledger, which cannot be read", "see the check `ledger`")
     except (ForgeError, GitError) as error:
         return unknown(f"GitHub did not answer: {error}", "run doctor again")
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 from datetime import UTC, datetime
 
+from ao_actions.errors import AuthError
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, warn
 from ao_actions.setup.doctor.context import Context
 
@@ -85,7 +86,10 @@ def _self_review(context: Context) -> Finding:
     """Whose account opens the pull requests, and whether that person also owns tasks."""
     if context.config.auth != "pat" or context.config.ci_trust != "auto":
         return ok("pull requests are opened by a bot, whom everybody may approve")
-    pusher = _pusher(context)
+    try:
+        pusher = _pusher(context)
+    except AuthError:
+        return fail("GitHub refuses AO_TOKEN", "make a new one: it expired or was revoked")
     if pusher is None:
         return unknown(
             "whose account AO_TOKEN is cannot be seen from outside",

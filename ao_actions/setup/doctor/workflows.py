@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ao_actions import __version__
 from ao_actions import config as configuration
+from ao_actions.agents import AGENTS
 from ao_actions.errors import ConfigError
 from ao_actions.setup import drift, exposure, pins
 from ao_actions.setup import workflows as generated
@@ -104,8 +105,13 @@ def _moment(text: str | None) -> datetime:
 
 def _drift(context: Context) -> Finding:
     """Compared as this version would write them, for the version that wrote them."""
+    strange = {agent.name for agent in context.config.agents} - set(AGENTS)
+    if strange:
+        return unknown(f"nothing is generated for {', '.join(strange)}", "see the check `agents`")
     edited = []
     for file in context.ours:
+        if not file.text.startswith(generated.MARK):
+            continue  # not ours, which the check `workflows` says
         action = pins.action_in(file.text)
         if action is None:
             edited.append(file.path)
