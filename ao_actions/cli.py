@@ -174,7 +174,9 @@ def wake() -> None:
 
     occasion = module.Occasion.from_environment(os.environ)
     limit = 60.0 * runtime.number("AO_WAIT_MINUTES", default=12)
-    module.Waker(client=_client(None), limit=limit, say=_say).wake(occasion)
+    names = module.ci_workflows(os.environ)
+    waker = module.Waker(client=_client(None), limit=limit, say=_say, names=names)
+    waker.wake(occasion)
 
 
 # ---- set-up --------------------------------------------------------------------------------
@@ -194,8 +196,11 @@ def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> N
     from ao_actions.setup.doctor import command
 
     client = _client(repository)
+    root = None
+    if repository is None:
+        root, client.address = command.place(Path.cwd())
     wish = command.Wish(as_json=as_json, fix=fix, install=install)
-    command.run(client, _ledger(client), None if repository else Path.cwd(), wish)
+    command.run(client, _ledger(client), root, wish)
 
 
 @cli.command()

@@ -51,6 +51,7 @@ class Occasion:
 class Waker:
     client: Client
     limit: float  # seconds
+    names: frozenset[str] = frozenset()  # of the workflows that count; none: all but ours
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -69,18 +70,38 @@ class Waker:
             waited = self.clock() - began
             open_runs = sum(state != "completed" for state in states)
             if states and not open_runs:
-                return f"all {len(states)} other runs on {head[:12]} are completed"
+                return f"all {len(states)} runs of CI on {head[:12]} are completed"
             if not states and waited >= NO_CI:
-                return f"no other workflow runs on {head[:12]}"
+                return f"no CI runs on {head[:12]}"
             if waited + pause > self.limit:
-                return f"{open_runs} runs on {head[:12]} still go on: a later pass will see them"
+                return (
+                    f"{open_runs} runs of CI on {head[:12]} still go on: a later pass will see them"
+                )
             self.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _states(self, head: str) -> list[str]:
-        """The status of each run on the head that is not ours."""
+        """The status of each run on the head that counts."""
         runs: list[Any] = self.client.pages("actions/runs", key="workflow_runs", head_sha=head)
-        return [run["status"] for run in runs if not _ours(run["path"])]
+        return [
+            run["status"]
+            for run in runs
+            if not _ours(run["path"]) and (not self.names or run["name"] in self.names)
+        ]
+
+
+def ci_workflows(env: Mapping[str, str]) -> frozenset[str]:
+    """The names in AO_CI_WORKFLOWS, a JSON list.
+
+    :raises AoError: it is something else
+    """
+    try:
+        names = json.loads(env.get("AO_CI_WORKFLOWS") or "[]")
+    except ValueError:
+        names = None
+    if not isinstance(names, list):
+        raise AoError("AO_CI_WORKFLOWS must be a JSON list of workflow names")
+    return frozenset(map(str, names))
 
 
 def _ours(path: str) -> bool:

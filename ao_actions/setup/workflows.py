@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from ao_actions import __version__
@@ -38,6 +39,7 @@ def workflows(config: Config, action: str, *, enterprise: bool = False) -> dict[
         "job_minutes": config.minutes + HEADROOM,
         "wait_minutes": wait_minutes(config),
         "schedule": config.schedule,
+        "ci_workflows": json.dumps(json.dumps([n for n in config.ci_workflows if "${{" not in n])),
         "secrets": secrets((agent.name for agent in config.agents), config.agent_auth),
     }
     return {f"{FOLDER}/{name}": render(f"workflows/{name}.j2", **values) for name in NAMES}

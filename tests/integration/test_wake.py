@@ -11,7 +11,7 @@ import pytest
 
 from ao_actions.core.model import Outcome
 from ao_actions.errors import AoError
-from ao_actions.wake import LONGEST_PAUSE, NO_CI, Occasion, Waker
+from ao_actions.wake import LONGEST_PAUSE, NO_CI, Occasion, Waker, ci_workflows
 from tests.integration.conftest import Factory
 
 SLOW = "on: {}\njobs: {{j: {{runs-on: ubuntu-latest, steps: [{{run: sleep 3600}}]}}}}\n"
@@ -32,7 +32,9 @@ class Time:
         self.then(len(self.pauses))
 
 
-def wake(factory: Factory, head: str | None, time: Time, limit: float = 600) -> str:
+def wake(
+    factory: Factory, head: str | None, time: Time, limit: float = 600, names: str = ""
+) -> str:
     """What was said; a pass was started, once."""
     said: list[str] = []
     waker = Waker(
@@ -41,6 +43,7 @@ def wake(factory: Factory, head: str | None, time: Time, limit: float = 600) -> 
         say=said.append,
         sleep=time.sleep,
         clock=lambda: time.now,
+        names=ci_workflows({"AO_CI_WORKFLOWS": names}),
     )
     waker.wake(Occasion(default_branch="main", head=head))
     passes = [run for run in factory.repo.runs if run.path.endswith("ao-reconcile.yml")]
@@ -58,7 +61,7 @@ def test_it_waits_until_ci_is_done(factory: Factory) -> None:
     head = running(factory, {CI: SLOW.format("push")}, 1)
     (ci,) = factory.repo.runs
     time = Time(lambda count: factory.end_run(ci) if count == 2 else None)
-    assert wake(factory, head, time).startswith("all 1 other runs")
+    assert wake(factory, head, time).startswith("all 1 runs of CI")
     assert time.pauses == [2.0, 3.0]
 
 
@@ -66,13 +69,28 @@ def test_its_own_run_is_not_waited_for(factory: Factory) -> None:
     head = running(factory, {CI: SLOW.format("push"), OURS: SLOW.format("push")}, 2)
     ci = next(run for run in factory.repo.runs if run.path == CI)
     time = Time(lambda count: factory.end_run(ci))
-    assert wake(factory, head, time).startswith("all 1 other runs")
+    assert wake(factory, head, time).startswith("all 1 runs of CI")
+
+
+def test_only_the_workflows_of_the_list_are_waited_for(factory: Factory) -> None:
+    slow = SLOW.format("push")
+    preview = ".github/workflows/preview.yml"
+    head = running(factory, {CI: f"name: CI\n{slow}", preview: f"name: Preview\n{slow}"}, 2)
+    ci = next(run for run in factory.repo.runs if run.path == CI)
+    time = Time(lambda count: factory.end_run(ci))
+    assert wake(factory, head, time, names='["CI", "Lint"]').startswith("all 1 runs of CI")
+
+
+@pytest.mark.parametrize("text", ["CI", "{}"])
+def test_a_list_of_workflows_that_is_none(text: str) -> None:
+    with pytest.raises(AoError, match="JSON list"):
+        ci_workflows({"AO_CI_WORKFLOWS": text})
 
 
 def test_its_patience_ends(factory: Factory) -> None:
     head = running(factory, {CI: SLOW.format("push")}, 1)
     time = Time()
-    assert wake(factory, head, time, limit=120).startswith("1 runs on")
+    assert wake(factory, head, time, limit=120).startswith("1 runs of CI")
     assert 120 - LONGEST_PAUSE <= time.now <= 120
     assert max(time.pauses) == LONGEST_PAUSE
 
@@ -80,7 +98,7 @@ def test_its_patience_ends(factory: Factory) -> None:
 def test_without_any_ci_it_waits_a_minute(factory: Factory) -> None:
     head = factory.push("ao/1", {"a": "b"}, start=factory.branch("main"))
     time = Time()
-    assert wake(factory, head, time).startswith("no other workflow")
+    assert wake(factory, head, time).startswith("no CI runs")
     assert NO_CI <= time.now < NO_CI + LONGEST_PAUSE
 
 
