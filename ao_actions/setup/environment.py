@@ -30,7 +30,7 @@ def ensure(client: Client, name: str, branch: str, *, private: bool) -> Environm
             client.request("PUT", path, body={"deployment_branch_policy": policy})
             body = {"name": branch, "type": "branch"}
             client.request("POST", f"{path}/deployment-branch-policies", body=body)
-            return Environment(state="ready", note=f"{name} was made and admits {branch} only")
+            return Environment(state="ready", note=f"the environment {name} admits {branch} only")
         if not (there.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
             note = f"{name} is there, and not limited to {branch} by name: do that"
             return Environment(state="open", note=note)
@@ -57,7 +57,7 @@ def _look(client: Client, path: str, name: str, branch: str) -> Environment:
     listed = client.get(f"{path}/deployment-branch-policies")["branch_policies"]
     names = [str(policy["name"]) for policy in listed]
     if names == [branch]:
-        return Environment(state="ready", note=f"{name} is there and admits {branch} only")
+        return Environment(state="ready", note=f"the environment {name} admits {branch} only")
     admits = ", ".join(names) or "no branch"
     return Environment(state="open", note=f"{name} is there and admits {admits}: only {branch}?")
 

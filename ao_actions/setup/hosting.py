@@ -79,7 +79,7 @@ def ask(client: Client) -> Hosting:
         default_write=(
             rights.get("default_workflow_permissions") == "write" if status == 200 else None
         ),
-        enterprise="installed_version" in meta,
+        enterprise=str(meta.get("installed_version") or "")[:1].isdigit(),
         asked=True,
         fork=bool(repository.get("fork")),
         archived=bool(repository.get("archived")),

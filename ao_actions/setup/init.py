@@ -78,7 +78,7 @@ def plan(clone: Clone, wish: Wish, hosting: Hosting, *, renew: bool = False) -> 
     root = clone.root
     theirs = detect.workflow_files(root)
     made_by = drift.version_of(root)
-    if not renew:
+    if not renew or (made_by is not None and drift.is_older(__version__, made_by)):
         check_version(made_by)
     fresh = not (root / configuration.PATH).exists()
     branch = hosting.default_branch or clone.default_branch() or "main"
@@ -109,14 +109,7 @@ def plan(clone: Clone, wish: Wish, hosting: Hosting, *, renew: bool = False) -> 
         fresh=fresh,
         changes=(*_own_files(clone, config, text, fresh=fresh), *changes),
         findings=found,
-        forecast=forecast.forecast(
-            config.schedule,
-            private=hosting.private,
-            minutes=config.minutes,
-            wait=wait_minutes(config),
-            enterprise_server=hosting.enterprise,
-            self_hosted="self-hosted" in config.runner,
-        ),
+        forecast=_forecast(config, hosting),
         notes=tuple(notes),
         made_by=made_by,
     )
@@ -256,6 +249,20 @@ def _comment(text: str) -> str:
 
 
 # ---- checks ----------------------------------------------------------------------------------
+
+
+def _forecast(config: Config, hosting: Hosting) -> Forecast:
+    try:
+        return forecast.forecast(
+            config.schedule,
+            private=hosting.private,
+            minutes=config.minutes,
+            wait=wait_minutes(config),
+            enterprise_server=hosting.enterprise,
+            self_hosted="self-hosted" in config.runner,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{configuration.PATH}: {error}") from None
 
 
 def _check_agents(config: Config) -> None:

@@ -12,7 +12,6 @@ from ao_actions.errors import AuthError, ConfigError, DriftError, ForgeError
 from ao_actions.forge.client import Client
 from ao_actions.setup import (
     detect,
-    drift,
     environment,
     hosting,
     labels,
@@ -181,13 +180,11 @@ def _compare(clone: Clone, site: Site, wish: Wish, order: Order) -> Report:
 def _renewed(clone: Clone, site: Site, wish: Wish) -> Plan:
     """The plan of an upgrade.
 
-    :raises ConfigError: there is nothing to upgrade, or it is newer than this program
+    :raises ConfigError: there is nothing to upgrade
     """
     made = planning.plan(clone, wish, site.hosting, renew=True)
     if made.fresh or made.made_by is None:
         raise ConfigError("nothing of ao-actions is here to upgrade: run `ao-actions init`")
-    if made.made_by != __version__ and not drift.is_older(made.made_by):
-        planning.check_version(made.made_by)
     return made
 
 

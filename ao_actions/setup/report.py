@@ -120,7 +120,7 @@ class Report:
     def body(self) -> str:
         """The pull request's text."""
         parts = [
-            f"This puts [ao-actions](../blob/HEAD/README.md) {__version__} into the repository."
+            f"This puts ao-actions {__version__} into the repository."
             if self.plan.fresh
             else f"The generated files of ao-actions {__version__}.",
             "",
