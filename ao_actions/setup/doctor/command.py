@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
-from ao_actions.errors import UnhealthyError
-from ao_actions.forge.client import Client
+from ao_actions.errors import ConfigError, UnhealthyError
+from ao_actions.forge.client import Address, Client
 from ao_actions.ledger import Ledger
 from ao_actions.runtime import defuse
+from ao_actions.setup.clone import Clone
 from ao_actions.setup.doctor import CHECKS, Context, examine_all, show
 from ao_actions.setup.doctor.examine import failed
+from ao_actions.setup.hosting import address_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,15 @@ class Wish:
     as_json: bool = False
     fix: bool = False
     install: bool = False
+
+
+def place(folder: Path) -> tuple[Path | None, Address]:
+    """The clone around a folder, and the GitHub that it came from: no other is to get the token."""
+    try:
+        clone = Clone.around(folder)
+    except ConfigError:
+        return None, address_for(None)
+    return clone.root, address_for(clone.origin())
 
 
 def run(client: Client, ledger: Ledger, root: Path | None, wish: Wish) -> None:

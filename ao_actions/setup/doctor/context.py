@@ -95,13 +95,8 @@ class Context:
     @cached_property
     def enterprise_server(self) -> str | None:
         """The version of a GitHub Enterprise Server; None on github.com."""
-        version = self.says_version
-        return version if version and version[0].isdigit() else None
-
-    @property
-    def says_version(self) -> str | None:
-        """What `/meta` calls the installed version: github.com has none."""
-        return (self.find("/meta") or {}).get("installed_version")
+        version = str((self.find("/meta") or {}).get("installed_version") or "")
+        return version if version[:1].isdigit() else None
 
     # ---- its files, on the default branch ---------------------------------------------------
 

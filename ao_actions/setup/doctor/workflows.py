@@ -116,8 +116,9 @@ def _drift(context: Context) -> Finding:
         if action is None:
             edited.append(file.path)
             continue
-        wanted = [each[file.path] for each in _wanted(context, action) if file.path in each]
-        if all(_headless(text) != _headless(file.text) for text in wanted):
+        enterprise = context.enterprise_server is not None
+        wanted = drift.generated(context.config, action, enterprise=enterprise)
+        if _headless(wanted[file.path]) != _headless(file.text):
             edited.append(file.path)
     if edited:
         return fail(
@@ -126,13 +127,6 @@ def _drift(context: Context) -> Finding:
             "`ao-actions init`",
         )
     return ok("our workflows are what the configuration generates")
-
-
-def _wanted(context: Context, action: str) -> list[dict[str, str]]:
-    """What is right here; both variants on a server that does not say its version."""
-    known = context.enterprise_server is not None
-    variants = (known,) if known or not context.says_version else (False, True)
-    return [drift.generated(context.config, action, enterprise=each) for each in variants]
 
 
 def _headless(text: str) -> str:

@@ -342,13 +342,6 @@ FAULTS = (
     ),
     Fault(check="ci-approval", name="GHES", plant=enterprise, says="Enterprise Server 3.19.2"),
     Fault(
-        check="ci-approval",
-        name="auto without a token",
-        plant=lambda s: s.configure(f"{CONFIG}ci_trust: auto\n"),
-        says="makes CI wait for a click all the same",
-        level="warn",
-    ),
-    Fault(
         check="push-rulesets",
         name="one is active",
         plant=lambda s: put(rule(s, "file_path_restriction"), target="push"),

@@ -16,7 +16,7 @@ from ao_actions import errors
 from ao_actions.setup.doctor import CHECKS
 from tests.integration.test_cli import Shell, refused
 
-from .conftest import Site
+from .conftest import ACTION, Site
 
 
 @pytest.fixture
@@ -96,6 +96,44 @@ def test_in_a_clone_the_repository_is_its_origin(shell: Shell, site: Site) -> No
     assert done.returncode == 0, done.stdout
     (shell.folder / ".github" / "ao.yml").write_text("max_parallel: 1\n")
     assert "the clone's .github/ao.yml is not the one on main" in shell.run("doctor").stdout
+
+
+def test_what_init_writes_is_healthy(shell: Shell, site: Site) -> None:
+    """From a repository with CI alone to all green: init, commit, and the model's secret."""
+    site.write(**dict.fromkeys(("ao-reconcile", "ao-work", "ao-review")), ao=None)
+    site.repo.environments.clear()
+    site.repo.labels.clear()
+    url = f"{site.hub.url.replace('://', f'://x:{site.token}@')}/{site.name}.git"
+
+    def git(*args: str) -> None:
+        who = ("-c", "user.name=Maya", "-c", "user.email=maya@example.com")
+        subprocess.run(["git", *who, *args], cwd=shell.folder, check=True, capture_output=True)
+
+    git("clone", "-q", url, ".")
+    done = shell.run("init", "--yes", "--action", ACTION.partition(" ")[0])
+    assert done.returncode == 0, done.stderr
+    before = shell.run("doctor").stdout
+    assert "they are in your clone: commit them and push" in before
+    git("add", ".github")
+    git("commit", "-q", "-m", "Set up ao-actions")
+    git("push", "-q", "origin", "HEAD:main")
+    site.hub.world.drain()
+    done = shell.run("doctor")
+    assert re.findall(r"^(?:fail|warn|unknown) +(.*?)  ", done.stdout, re.MULTILINE) == ["secrets"]
+    secret = {"encrypted_value": "c2VhbGVk", "key_id": "1"}
+    site.client().request("PUT", "environments/ao/secrets/ANTHROPIC_API_KEY", body=secret)
+    done = shell.run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith(f"{len(CHECKS)} checks: {len(CHECKS)} ok\n")
+
+
+def test_the_token_goes_to_the_clone_s_own_server(shell: Shell) -> None:
+    for name in ("GITHUB_API_URL", "GITHUB_GRAPHQL_URL", "GITHUB_SERVER_URL"):
+        del shell.env[name]
+    origin = "https://127.0.0.1:9/acme/widgets.git"
+    subprocess.run(["git", "init", "-q", str(shell.folder)], check=True)
+    subprocess.run(["git", "-C", str(shell.folder), "remote", "add", "origin", origin], check=True)
+    refused(shell.run("doctor"), errors.ForgeError, "https://127.0.0.1:9/api/v3 does not answer")
 
 
 def test_no_clone_and_no_repository(shell: Shell) -> None:
