@@ -98,7 +98,7 @@ def plan(clone: Clone, wish: Wish, hosting: Hosting, *, renew: bool = False) -> 
     _check_agents(config)
     if not fresh:
         notes += _unused(wish, config)
-    action = _action(clone, wish, renew=renew, notes=notes)
+    action = _action(clone, wish, hosting.server, renew=renew, notes=notes)
     files = drift.generated(config, action, enterprise=hosting.enterprise)
     changes = drift.changes(root, files)
     return Plan(
@@ -293,14 +293,14 @@ def _unused(wish: Wish, config: Config) -> list[str]:
     ]
 
 
-def _action(clone: Clone, wish: Wish, *, renew: bool, notes: list[str]) -> str:
+def _action(clone: Clone, wish: Wish, server: str, *, renew: bool, notes: list[str]) -> str:
     """What the workflows use for our own steps: as said, as it is there, or this version's."""
     path = clone.root / _RECONCILE
     there = action_in(detect.read(clone.root, _RECONCILE)) if path.is_file() else None
     current = drift.version_of(clone.root) == __version__
     if wish.action is None and there is not None and (current or not renew):
         return there
-    reference = action_reference(wish.action)
+    reference = action_reference(wish.action, server)
     if reference.note:
         notes.append(reference.note)
     if wish.action is None and there is not None:

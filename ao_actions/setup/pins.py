@@ -61,14 +61,15 @@ class Reference:
 
 
 def action_reference(
-    given: str | None = None, env: Mapping[str, str] = os.environ, package: Path | None = None
+    given: str | None, server: str | None = None, package: Path | None = None
 ) -> Reference:
     """Our own action by full commit: as given, else where this program came from, else the
-    release of its version on the server that the workflows will run on.
+    release of its version on `server`, which the workflows will run on (None: the
+    environment's).
 
     :raises ConfigError: `given` is not OWNER/NAME@REF; the commit cannot be found
     """
-    server = Address.from_environment(env).server
+    server = server or Address.from_environment().server
     if given is not None:
         return _given(given, server)
     own = _own_commit(package or Path(__file__).parent.parent)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ao_actions.forge.client import Address
 from ao_actions.rendering import folder
 from ao_actions.setup.pins import ENTERPRISE_PINS, PINS
 from tests.setup.cases import ACTION, CASES, GOLDEN, generated
@@ -27,6 +28,22 @@ CHOSEN = {
     "enterprise": {"self-hosted-runner"},
     "self-hosted": {"self-hosted-runner"},
 }
+
+CI = """name: CI
+on: pull_request
+permissions: {}
+concurrency:
+  group: ci-${{ github.ref }}
+  cancel-in-progress: true
+jobs:
+  test:
+    name: Test
+    runs-on: ubuntu-latest
+    timeout-minutes: 5
+    steps:
+      - name: Test
+        run: "true"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +235,45 @@ def test_no_github_enterprise_file_names_github_com_or_a_newer_key() -> None:
     work = generated("enterprise")["ao-work.yml"]
     assert "upload-artifact@" in work
     assert " # v7" not in work.split("upload-artifact")[1].splitlines()[0]
+
+
+def test_addresses_come_from_the_environment_and_not_from_the_code() -> None:
+    """GitHub's own address is a default in one place each of `forge` and `setup`, nowhere else."""
+    allowed = {"forge/client.py", "setup/hosting.py", "setup/clone.py"}
+    named = set()
+    for path in (ROOT / "ao_actions").rglob("*.py"):
+        name = path.relative_to(ROOT / "ao_actions").as_posix()
+        if not name.startswith("localgithub/") and re.search(
+            r"(?:https?://|git@|\")(?:\w+\.)*github\.com\b", path.read_text()
+        ):
+            named.add(name)
+    assert named <= allowed
+    for path in [*folder().rglob("*"), ROOT / "action.yml"]:
+        assert not path.is_file() or "github.com" not in path.read_text(), path
+    env = {"GITHUB_API_URL": "https://g.example/api/v3", "GITHUB_SERVER_URL": "https://g.example"}
+    address = Address.from_environment(env)
+    assert "github.com" not in f"{address.api} {address.graphql} {address.server}"
+
+
+def test_init_in_an_empty_repository_leaves_nothing_to_find(tmp_path: Path) -> None:
+    place = tmp_path / ".github" / "workflows"
+    place.mkdir(parents=True)
+    (place / "ci.yml").write_text(CI)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    hidden = re.compile("GITHUB_|GH_")
+    done = subprocess.run(
+        [str(BIN / "ao-actions"), "init", "--yes"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not hidden.match(name)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(place.iterdir())) == 4
+    found = zizmor(place)
+    assert (found.returncode, found.stdout) == (0, "No findings to report. Good job!\n")
+    assert run("actionlint", *sorted(place.iterdir())).returncode == 0
 
 
 @pytest.mark.parametrize("trust", ["approve", "auto"])
