@@ -39,6 +39,21 @@ def _config(context: Context) -> Finding:
     return ok(f"{configuration.PATH} can be read")
 
 
+def _repository(context: Context) -> Finding:
+    record, general = context.repository, context.settings
+    if record.get("archived") or record.get("disabled"):
+        return fail("the repository is archived or disabled: nothing runs", f"{general}: unarchive")
+    if record.get("has_issues") is False:
+        return fail("issues are off: there is nothing to label", f"{general}: Features, Issues")
+    if record.get("fork"):
+        return warn(
+            "this is a fork: Actions is off in it until somebody enables it, and pull requests "
+            "are opened in the fork",
+            "enable the workflows on its Actions page; or work in the repository it came from",
+        )
+    return ok("it is live, has issues, and is no fork")
+
+
 def _present(context: Context) -> Finding:
     missing = [path for path in OURS if path not in context.texts]
     foreign = [file.path for file in context.ours if not file.text.startswith(generated.MARK)]
@@ -208,6 +223,7 @@ def _writing_jobs(files: list[WorkflowFile]) -> list[tuple[str, list[str]]]:
 
 
 CHECKS = (
+    Check("repository", "a factory needs issues to work on and workflows that run", _repository),
     Check("config", "without it no job of ao-actions starts its work", _config),
     Check(
         "workflows",

@@ -11,7 +11,8 @@ from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.setup.doctor import CHECKS, Level
 
 from .conftest import Site
-from .faults import FAULTS, Fault, by_app, by_machine
+from .faults import FAULTS, Fault
+from .planting import by_app, by_machine
 
 
 def ids(fault: Fault) -> str:
