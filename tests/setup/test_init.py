@@ -498,7 +498,7 @@ def test_a_human_s_commit_on_our_branch_is_not_pushed_over(clone: Place, hub: Lo
 
 
 def test_nothing_is_proposed_when_nothing_differs(clone: Place, hub: LocalGitHub) -> None:
-    clone.ok("--offline")
+    clone.ok()
     files = {path: clone.read(path) for path in GENERATED}
     seed.commit_files(hub.world, repository(hub), dict(files), "By hand")
     assert clone.ok("--pr")["pull"] is None
