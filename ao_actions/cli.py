@@ -5,25 +5,23 @@ Heavy imports stand inside the commands, so that `--help` stays fast.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ao_actions import __version__
+from ao_actions.commands.install import init, upgrade
+from ao_actions.commands.terminal import JSON, REPOSITORY
+from ao_actions.commands.terminal import print_json as _print_json
+from ao_actions.commands.terminal import say as _say
 from ao_actions.errors import AoError, ConfigError, PortInUseError, StuckError, ToolMissingError
 
 if TYPE_CHECKING:
     from ao_actions.config import Config
     from ao_actions.forge.client import Client
     from ao_actions.ledger import Ledger
-
-REPOSITORY = click.option(
-    "--repository", "-R", metavar="OWNER/NAME", help="Default: this run's, or the clone's origin."
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -166,53 +164,43 @@ def publish(task: int, epoch: int, handoff: Path) -> None:
     runtime.output("outcome", outcome.value)
 
 
+@cli.command()
+def wake() -> None:
+    """Start a pass, once CI is done (the job of ao-review.yml)."""
+    import os
+
+    from ao_actions import runtime
+    from ao_actions import wake as module
+
+    occasion = module.Occasion.from_environment(os.environ)
+    limit = 60.0 * runtime.number("AO_WAIT_MINUTES", default=12)
+    names = module.ci_workflows(os.environ)
+    waker = module.Waker(client=_client(None), limit=limit, say=_say, names=names)
+    waker.wake(occasion)
+
+
 # ---- set-up --------------------------------------------------------------------------------
+
+
+cli.add_command(init)
+cli.add_command(upgrade)
 
 
 @cli.command()
 @REPOSITORY
 @JSON
-@click.option("--agent", help="The agent that works; `command` for any program.")
-@click.option("--command", help="The program of the agent `command`.")
-@click.option("--auth", type=click.Choice(["token", "pat", "app"]), help="Which token pushes.")
-@click.option("--verify", multiple=True, help="A command that must pass before a hand-off.")
-@click.option("--action", metavar="OWNER/NAME@REF", help="Where our own action is.")
-@click.option("--yes", is_flag=True, help="Ask nothing (nothing is asked yet).")
-def init(  # noqa: PLR0917
-    repository: str | None,
-    as_json: bool,  # noqa: FBT001
-    agent: str | None,
-    command: str | None,
-    auth: str | None,
-    verify: tuple[str, ...],
-    action: str | None,
-    yes: bool,  # noqa: ARG001, FBT001
-) -> None:
-    """Write .github/ao.yml and the workflows into this clone, and make the labels."""
-    from ao_actions import config, runtime
-    from ao_actions.setup import init as module
-    from ao_actions.setup import labels
-    from ao_actions.setup.workflows import ACTION
+@click.option("--fix", is_flag=True, help="Mend what is safe.")
+@click.option("--install", is_flag=True, help="Install the agents into a folder, to try it.")
+def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> None:  # noqa: FBT001
+    """Prove what breaks a factory in practice: what, why it matters, how to mend."""
+    from ao_actions.setup.doctor import command
 
-    wish = module.Wish(
-        agent=agent, command=command, auth=auth, verify=verify, action=action or ACTION
-    )
-    written = module.init(Path.cwd(), wish)
-    made: list[str] | None = None
-    if runtime.has_token():
-        client = _client(repository)
-        made = labels.create(client, config.load(Path.cwd()).labels)
-    if as_json:
-        files = [{"path": file.path, "what": file.what} for file in written]
-        _print_json({"files": files, "labels": made})
-        return
-    for file in written:
-        _say(f"{file.what:9} {file.path}")
-    if made is None:
-        _say("labels    not made: no token. Set GITHUB_TOKEN and run init again.")
-    else:
-        _say(f"labels    {', '.join(made) or 'all there'}")
-    _say("Commit these files to the default branch; then label an issue with ao:ready.")
+    client = _client(repository)
+    root = None
+    if repository is None:
+        root, client.address = command.place(Path.cwd())
+    wish = command.Wish(as_json=as_json, fix=fix, install=install)
+    command.run(client, _ledger(client), root, wish)
 
 
 @cli.command()
@@ -301,32 +289,27 @@ def _client(repository: str | None) -> Client:
 
 def _open(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:
     """Configuration, GitHub and ledger, from the checkout and the environment."""
-    import tempfile
-
     from ao_actions import config
-    from ao_actions.git import Git, Remote
-    from ao_actions.ledger import Ledger
 
     settings = config.load(Path.cwd())
     client = _client(repository)
+    return settings, client, _ledger(client, push_token)
+
+
+def _ledger(client: Client, push_token: str | None = None) -> Ledger:
+    import tempfile
+
+    from ao_actions.git import Git, Remote
+    from ao_actions.ledger import Ledger
+
     scratch = tempfile.TemporaryDirectory(prefix="ao-ledger-")
     click.get_current_context().call_on_close(scratch.cleanup)
     remote = Remote(client.address.repository(client.repository), push_token or client.token)
-    return settings, client, Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote))
-
-
-def _say(line: str) -> None:
-    from ao_actions.runtime import defuse
-
-    click.echo(defuse(line))
+    return Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote))
 
 
 def _quiet(_line: str) -> None:
     """Machines get JSON and nothing else."""
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from ao_actions.errors import ConfigError
 PATH = ".github/ao.yml"
 PREFIX = "ao:"
 AUTHS = ("token", "pat", "app")
+TRUSTS = ("approve", "auto")
+AGENT_AUTHS = ("key", "oauth", "copilot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +49,16 @@ class Config:
     usd_per_attempt: float = 5.0
     usd_per_task: float = 20.0
     auth: str = "token"
+    ci_trust: str = "approve"
+    agent_auth: str = "key"
+    environment: str = "ao"
     schedule: str = "17 * * * *"
     ci_workflows: tuple[str, ...] = ()
     runner: str = "ubuntu-latest"
+    small_runner: str = "ubuntu-latest"
     label_prefix: str = PREFIX
     branch_prefix: str = "ao/"
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     labels: Labels = field(default_factory=Labels)
 
     def policy(self) -> Policy:
@@ -202,6 +209,29 @@ def _branch_prefix(value: Any) -> str:
     return text
 
 
+def _environment(value: Any) -> str:
+    if value == "":
+        return ""
+    text = _line(value)
+    if len(text) > 255 or any(c in "'`\",;\\/$" for c in text) or "{{" in text:
+        raise ValueError("at most 255 characters, none of ' ` \" , ; \\ / $")
+    return text
+
+
+def _overrides(value: Any) -> dict[str, dict[str, Any]]:
+    """Workflow file to merge patch; YAML reads the key `on` as true, a workflow does not."""
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - readers speak in ValueError
+    patches = {}
+    for name, patch in value.items():
+        if not isinstance(name, str) or not name.endswith((".yml", ".yaml")) or "/" in name:
+            raise ValueError(f"{name!r} is not the file name of a workflow")
+        if not isinstance(patch, dict):
+            raise ValueError(f"{name}: the patch must be `key: value` lines")  # noqa: TRY004
+        patches[name] = {"on" if key is True else str(key): part for key, part in patch.items()}
+    return patches
+
+
 def _one_of(*choices: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in choices:
@@ -244,9 +274,20 @@ KEYS: Mapping[str, Key] = {
     "usd_per_attempt": Key(_money, "an amount of dollars above 0", "money for one attempt"),
     "usd_per_task": Key(_money, "an amount of dollars above 0", "money for one task"),
     "auth": Key(_one_of(*AUTHS), "token, pat or app", "which token pushes and opens PRs"),
+    "ci_trust": Key(_one_of(*TRUSTS), "approve or auto", "whether CI waits for a click"),
+    "agent_auth": Key(
+        _one_of(*AGENT_AUTHS), "key, oauth or copilot", "how agents prove who they are"
+    ),
+    "environment": Key(
+        _environment, "the name of an environment, or an empty text", "where model secrets are"
+    ),
     "schedule": Key(_line, "a cron line", "when a pass looks although nothing happened"),
     "ci_workflows": Key(_lines, "a list of workflow names", "the workflows that test a PR"),
     "runner": Key(_line, "a runner label", "where the agent job runs"),
+    "small_runner": Key(_line, "a runner label", "where the small jobs run"),
     "label_prefix": Key(_prefix, "a prefix", "what our labels begin with"),
     "branch_prefix": Key(_branch_prefix, "a prefix", "what task branches begin with"),
+    "overrides": Key(
+        _overrides, "a mapping of workflow file to merge patch", "changes to generated workflows"
+    ),
 }

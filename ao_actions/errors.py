@@ -78,3 +78,15 @@ class StuckError(AoError):
     """Some tasks ended in need of a human, or some effects of a pass failed."""
 
     exit_code = 12
+
+
+class UnhealthyError(AoError):
+    """A check of `ao-actions doctor` failed."""
+
+    exit_code = 13
+
+
+class DriftError(AoError):
+    """`init --check`: a generated file is not as it would be generated. 1, as with diff(1)."""
+
+    exit_code = 1

@@ -20,13 +20,13 @@ from ao_actions.core.model import Book, Claim, Outcome, Phase, Reply, Spent, Sto
 from ao_actions.errors import AoError, GitError, LedgerError
 from ao_actions.forge import act
 from ao_actions.forge.client import Client
+from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger
 from ao_actions.runtime import Job
 from ao_actions.work import handoff, inspection, reading, session
 from ao_actions.work.handoff import Handoff, TaintedError
 
-RECONCILE_WORKFLOW = "ao-reconcile.yml"
 BACKOFF = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(days=8)
 

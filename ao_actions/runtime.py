@@ -57,6 +57,17 @@ def has_token(env: Mapping[str, str] = os.environ) -> bool:
     return bool(env.get("GITHUB_TOKEN") or env.get("GH_TOKEN"))
 
 
+def number(name: str, *, default: int, env: Mapping[str, str] = os.environ) -> int:
+    """A whole number from the environment.
+
+    :raises AoError: it is something else
+    """
+    text = env.get(name) or str(default)
+    if not text.isdecimal():
+        raise AoError(f"{name} must be a whole number, not {text!r}")
+    return int(text)
+
+
 def work_root(env: Mapping[str, str] = os.environ) -> Path:
     """Where an attempt works: the same absolute path on every hosted runner."""
     return Path(env.get("RUNNER_TEMP") or tempfile.gettempdir()) / "ao"
@@ -74,6 +85,11 @@ def repository(option: str | None, env: Mapping[str, str] = os.environ) -> str:
             "in a clone whose origin is on GitHub"
         )
     return name
+
+
+def named(env: Mapping[str, str] = os.environ) -> str | None:
+    """`owner/name` as the run says it."""
+    return env.get("GITHUB_REPOSITORY") or None
 
 
 def _origin() -> str | None:

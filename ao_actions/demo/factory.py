@@ -32,7 +32,9 @@ from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.reconcile import Reconciler
 from ao_actions.rendering import folder
 from ao_actions.setup import labels
-from ao_actions.setup.init import Wish, init
+from ao_actions.setup.hosting import Hosting
+from ao_actions.setup.init import apply
+from ao_actions.setup.wish import Wish
 
 BOT = "tally-bot"
 ACTION = "ao-actions/ao-actions"
@@ -107,28 +109,31 @@ class Demo:
         tree = self.project.tree
         if not (tree / ".git").exists():
             Git(tree).run("init", "--quiet", "--initial-branch=main", str(tree))
-        written = init(
-            tree,
-            Wish(
-                agent="command",
-                command=self.agent_command,
-                auth=self.auth,
-                action=f"{ACTION}@v{__version__}",
-            ),
+        wish = Wish(
+            agent="command",
+            command=self.agent_command,
+            auth=self.auth,
+            action=self._publish_action(hub),
+            ci_trust="approve" if self.auth == "token" else "auto",
+            verify=(),
         )
-        config = tree / ".github" / "ao.yml"
-        text = config.read_text(encoding="utf-8")
-        config.write_text(text.replace("max_parallel: 3", "max_parallel: 2"), encoding="utf-8")
+        written = apply(tree, wish, Hosting(name=name, server=hub.url, private=False))
+        self._choose(tree)
         labels.create(self._client(hub, token), Config().labels)
-        self._publish_action(hub)
         self._push(hub, token, tree, name)
         files = ", ".join(Path(file.path).name for file in written)
         self.narrator.say(f"{hub.url}/{name}: a local GitHub; init wrote {files}")
         self.narrator.say("the agent and the maintainer are scripted programs, all else is real")
         return token
 
-    def _publish_action(self, hub: LocalGitHub) -> None:
-        """Our own action as a repository with a release tag, for `uses:` to find."""
+    def _choose(self, tree: Path) -> None:
+        """What a maintainer would set: two slots."""
+        config = tree / ".github" / "ao.yml"
+        text = config.read_text(encoding="utf-8").replace("max_parallel: 3", "max_parallel: 2")
+        config.write_text(text, encoding="utf-8")
+
+    def _publish_action(self, hub: LocalGitHub) -> str:
+        """Our own action as a repository with a release tag; its commit, for `uses:`."""
         hub.world.create_repository(ACTION)
         token = hub.world.add_token(ACTION.split("/", maxsplit=1)[0]).value
         tree = self.root / "action"
@@ -139,10 +144,11 @@ class Demo:
         (tree / "ao_actions").mkdir()
         version = f'__version__ = "{__version__}"\n'
         (tree / "ao_actions" / "__init__.py").write_text(version, encoding="utf-8")
-        self._push(hub, token, tree, ACTION, f"refs/tags/v{__version__}")
+        commit = self._push(hub, token, tree, ACTION, f"refs/tags/v{__version__}")
+        return f"{ACTION}@{commit}"
 
-    def _push(self, hub: LocalGitHub, token: str, tree: Path, name: str, *refs: str) -> None:
-        """Everything in a folder, as the first commit of a repository."""
+    def _push(self, hub: LocalGitHub, token: str, tree: Path, name: str, *refs: str) -> str:
+        """Everything in a folder, as the first commit of a repository; that commit."""
         remote = Remote(f"{hub.url}/{name}.git", token)
         git = Git(tree, remote)
         person = Identity(LOGIN, f"{LOGIN}@example.com")
@@ -151,6 +157,7 @@ class Demo:
         git.run("add", "--all", "--force", identity=person)
         git.run("commit", "--quiet", "-m", "Begin", identity=person)
         git.run("push", "--quiet", remote.url, *(f"HEAD:{r}" for r in ("refs/heads/main", *refs)))
+        return git.run("rev-parse", "HEAD").strip()
 
     def _label(self, hub: LocalGitHub, api: httpx.Client) -> None:
         """Open the issues and label them, the late ones when the slots are taken."""

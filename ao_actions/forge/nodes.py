@@ -22,6 +22,8 @@ from ao_actions.core.model import (
     Thread,
 )
 
+REVIEW_WORKFLOW = "ao-review.yml"  # its run waits for the others on a head: it is not one of CI
+
 
 def issue(node: Mapping[str, Any]) -> Issue:
     return Issue(
@@ -96,7 +98,7 @@ def status_comment(repository: Mapping[str, Any], record: TaskRecord) -> StatusC
 def pull(node: Mapping[str, Any]) -> Pull:
     commit = node["commits"]["nodes"][0]["commit"] if node["commits"]["nodes"] else {}
     suites = (commit.get("checkSuites") or {"nodes": []})["nodes"]
-    runs = [suite for suite in suites if suite["workflowRun"]]
+    runs = [suite for suite in suites if suite["workflowRun"] and not _ours(suite)]
     return Pull(
         number=node["number"],
         url=node["url"],
@@ -156,8 +158,8 @@ def _checks(commit: Mapping[str, Any]) -> Iterator[Check]:
                 result=None if pending else node["state"],
                 url=node["targetUrl"] or "",
             )
-        else:
-            run = (node["checkSuite"] or {}).get("workflowRun") or {}
+        elif not _ours(suite := node["checkSuite"] or {}):
+            run = suite.get("workflowRun") or {}
             yield Check(
                 name=node["name"],
                 result=node["conclusion"] if node["status"] == "COMPLETED" else None,
@@ -165,6 +167,12 @@ def _checks(commit: Mapping[str, Any]) -> Iterator[Check]:
                 run_id=run.get("databaseId"),
                 job_id=node["databaseId"],
             )
+
+
+def _ours(suite: Mapping[str, Any]) -> bool:
+    """Whether the suite is that of our own job, which waits until the others are done."""
+    path: str = (suite.get("workflowRun") or {}).get("workflow", {}).get("resourcePath", "")
+    return path.endswith(f"/{REVIEW_WORKFLOW}")
 
 
 def _review(node: Mapping[str, Any]) -> Review:

@@ -29,6 +29,8 @@ from ao_actions.forge import nodes
 from ao_actions.forge.client import Client
 
 WORK_WORKFLOW = "ao-work.yml"
+RECONCILE_WORKFLOW = "ao-reconcile.yml"
+REVIEW_WORKFLOW = nodes.REVIEW_WORKFLOW
 ALIASES = 40  # live tasks per query, so that no query grows beyond GitHub's node limits
 
 

@@ -199,7 +199,7 @@ def _protected_refs(repo: Repository, viewer: Viewer) -> tuple[str, str]:
 
 
 def _is_strict(rules: Protection) -> bool:
-    return bool(rules.required_approvals or rules.required_checks)
+    return bool(rules.required_approvals or rules.required_checks or rules.restrict_pushes)
 
 
 def _read_head(stream: IO[bytes]) -> tuple[int, list[tuple[str, str]]]:

@@ -346,6 +346,21 @@ class Protection:
     required_checks: list[str] = field(default_factory=list)
     required_approvals: int = 0
     require_conversation_resolution: bool = False
+    restrict_pushes: bool = False
+
+
+@dataclass(slots=True)
+class Ruleset:
+    """Answered as GitHub would, not enforced. `include` and `exclude`: patterns of refs."""
+
+    id: int
+    name: str
+    target: str = "branch"  # branch | tag | push
+    enforcement: str = "active"  # active | evaluate | disabled
+    include: list[str] = field(default_factory=list)
+    exclude: list[str] = field(default_factory=list)
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    bypass_actors: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -354,6 +369,10 @@ class Environment:
     name: str
     branch_policies: list[str] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    # How it is limited: to branches by name (`branch_policies`, maybe none yet), or to any
+    # protected branch. Neither, and no names: every branch.
+    custom_policies: bool = False
+    protected_branches: bool = False
 
 
 @dataclass(slots=True)
@@ -379,6 +398,11 @@ class Repository:
     secrets: dict[str, str] = field(default_factory=dict)
     environments: list[Environment] = field(default_factory=list)
     protection: dict[str, Protection] = field(default_factory=dict)  # by branch name
+    rulesets: list[Ruleset] = field(default_factory=list)
+    actions_enabled: bool = True
+    allowed_actions: str = "all"  # all | local_only | selected
+    selected_actions: dict[str, Any] = field(default_factory=dict)
+    sha_pinning_required: bool = False
     actions_may_create_pulls: bool = True
     default_workflow_permissions: Literal["read", "write"] = "read"
     # when a GITHUB_TOKEN opens or updates a pull request, its runs wait (GitHub 2026-06)

@@ -20,7 +20,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from ao_actions.localgithub import seed
-from ao_actions.localgithub.model import Protection
+from ao_actions.localgithub.model import Environment, Protection
 from ao_actions.localgithub.server import LocalGitHub
 
 REPO = "octocat/hello"
@@ -79,6 +79,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             post("check-runs", who="job", name="test", head_sha=sha, conclusion="success")
             post("hooks", config={"url": "http://127.0.0.1:9/"}, events=["push"])
             repo.protection["main"] = Protection(["ci"], 1)
+            repo.environments.append(Environment(world.next_id(), "models", ["main"]))
             yield client
 
 
@@ -106,6 +107,7 @@ ROUTES = [
     ("branches", "short-branch"),
     ("branches/main", "branch-with-protection"),
     ("contents/a.txt", "content-file"),
+    ("environments/models", "environment"),
     ("git/ref/heads/main", "git-ref"),
     ("git/matching-refs/heads/", "git-ref"),
     ("git/trees/main", "git-tree"),

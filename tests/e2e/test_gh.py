@@ -56,4 +56,4 @@ def test_gh_sees_issues_pulls_checks_and_runs(
         runs = rows("run", "list", "--workflow", "ao-work.yml", "--json", "databaseId,displayTitle")
         assert any(run["displayTitle"] == "ao #1.1 queued" for run in runs)
         seen = gh("run", "view", str(runs[-1]["databaseId"]))
-        assert "publish" in seen
+        assert "Publish" in seen

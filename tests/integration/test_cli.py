@@ -205,7 +205,7 @@ def test_init_never_overwrites_a_workflow_of_somebody_else(shell: Shell) -> None
 
 
 def test_init_outside_of_a_clone(shell: Shell) -> None:
-    refused(shell.run("init"), errors.ConfigError, "not the top of a git repository")
+    refused(shell.run("init"), errors.ConfigError, "not in a git repository")
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])

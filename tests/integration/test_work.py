@@ -204,6 +204,7 @@ def test_claude_code_resolves_an_issue(factory: Factory) -> None:
         verify=(f"{sys.executable} -c 'from src.code import answer; assert answer() == 42'",),
     )
     cache = Path(os.environ.get("AO_TEST_CACHE", Path(__file__).parents[2] / ".cache" / "agents"))
+    cache.mkdir(parents=True, exist_ok=True)  # else the link leads nowhere
     (factory.root / "runner").mkdir()
     (factory.root / "runner" / "agents").symlink_to(cache.absolute(), target_is_directory=True)
     with ModelServer(script) as server:

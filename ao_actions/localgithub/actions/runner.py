@@ -151,7 +151,8 @@ class Runner:
                 active.repo.environments.append(known)
                 self._world.save()
         branch = contexts.ref_name(active.run.ref)
-        if known.branch_policies and not globs.matches(known.branch_policies, branch):
+        limited = known.custom_policies or known.branch_policies
+        if limited and not globs.matches(known.branch_policies, branch):
             raise JobRefused(
                 f'Branch "{branch}" is not allowed to deploy to {known.name} '
                 "due to environment protection rules."

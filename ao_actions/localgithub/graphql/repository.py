@@ -21,6 +21,7 @@ from ao_actions.localgithub.graphql.nodes import (
 )
 from ao_actions.localgithub.graphql.subjects import issue_page, pull_page, subject
 from ao_actions.localgithub.issues import find_label
+from ao_actions.localgithub.model import Protection
 from ao_actions.localgithub.wire import core
 
 
@@ -122,9 +123,31 @@ constant(
     viewerSubscription="UNSUBSCRIBED",
     forks=connection([], str),
     watchers=connection([], str),
-    branchProtectionRules=connection([], str),
     projectV2=None,
 )
+
+
+@field("Repository.branchProtectionRules")
+def branch_protection_rules(node: Node, _: Graph, **page: Any) -> Json:
+    rules = list(node.place.protection.items())
+    return connection(rules, lambda each: _protection_rule(*each), **page)
+
+
+def _protection_rule(pattern: str, rules: Protection) -> Json:
+    return {
+        "pattern": pattern,
+        "requiresApprovingReviews": rules.required_approvals > 0,
+        "requiredApprovingReviewCount": rules.required_approvals,
+        "requiresStatusChecks": bool(rules.required_checks),
+        "requiredStatusCheckContexts": rules.required_checks,
+        "requiresConversationResolution": rules.require_conversation_resolution,
+        "restrictsPushes": rules.restrict_pushes,
+        "allowsDeletions": False,
+        "blocksCreations": False,
+        "lockBranch": False,
+        "requiresCommitSignatures": False,
+        "requiresLinearHistory": False,
+    }
 
 
 @field("Repository.owner")

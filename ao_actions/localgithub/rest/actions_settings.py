@@ -21,12 +21,47 @@ _PUBLIC_KEY = {"key_id": "1", "key": base64.b64encode(bytes(range(1, 33))).decod
 
 @route(f"GET {_REPO}/permissions", "administration:read", role="admin")
 def get_permissions(call: Call) -> Json:
-    return {
-        "enabled": True,
-        "allowed_actions": "all",
-        "selected_actions_url": f"{call.api}{call.path}/selected-actions",
-        "sha_pinning_required": False,
+    repo = call.repo
+    body: Json = {
+        "enabled": repo.actions_enabled,
+        "sha_pinning_required": repo.sha_pinning_required,
     }
+    if repo.actions_enabled:
+        body["allowed_actions"] = repo.allowed_actions
+        body["selected_actions_url"] = f"{call.api}{call.path}/selected-actions"
+    return body
+
+
+@route(f"PUT {_REPO}/permissions", "administration:write", role="admin", status=204)
+def put_permissions(call: Call) -> None:
+    enabled = call.body.get("enabled")
+    if not isinstance(enabled, bool):
+        raise invalid("Repository", "enabled", "missing_field")
+    allowed = call.text("allowed_actions") or call.repo.allowed_actions
+    if allowed not in {"all", "local_only", "selected"}:
+        raise unprocessable("allowed_actions is all, local_only or selected")
+    call.repo.actions_enabled, call.repo.allowed_actions = enabled, allowed
+    pinning = body_flag(call.body, "sha_pinning_required")
+    if pinning is not None:
+        call.repo.sha_pinning_required = pinning
+
+
+@route(f"GET {_REPO}/permissions/selected-actions", "administration:read", role="admin")
+def get_selected_actions(call: Call) -> Json:
+    if call.repo.allowed_actions != "selected":
+        raise Refusal(409, "Conflict")
+    default = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": []}
+    return default | call.repo.selected_actions
+
+
+@route(
+    f"PUT {_REPO}/permissions/selected-actions", "administration:write", role="admin", status=204
+)
+def put_selected_actions(call: Call) -> None:
+    if call.repo.allowed_actions != "selected":
+        raise Refusal(409, "Conflict")
+    known = ("github_owned_allowed", "verified_allowed", "patterns_allowed")
+    call.repo.selected_actions |= {key: call.body[key] for key in known if key in call.body}
 
 
 @route(f"GET {_REPO}/permissions/workflow", "administration:read", role="admin")
@@ -69,6 +104,12 @@ def _known_variable(call: Call) -> str:
 @route(f"GET {_REPO}/variables", "actions_variables:read", role="write")
 def list_variables(call: Call) -> Reply:
     return call.page(sorted(call.repo.variables), lambda name: _variable(call, name), "variables")
+
+
+@route(f"GET {_REPO}/organization-variables", "actions_variables:read", role="write")
+def list_organization_variables(call: Call) -> Reply:
+    """Those that an organization shares with the repository: there is no organization here."""
+    return call.page([], str, "variables")
 
 
 @route(f"POST {_REPO}/variables", "actions_variables:write")
@@ -141,6 +182,12 @@ def _environment(call: Call) -> Environment:
 @route(f"GET {_REPO}/secrets", "secrets:read", role="write")
 def list_secrets(call: Call) -> Reply:
     return _page_secrets(call, call.repo.secrets)
+
+
+@route(f"GET {_REPO}/organization-secrets", "secrets:read", role="write")
+def list_organization_secrets(call: Call) -> Reply:
+    """Those that an organization shares with the repository: there is no organization here."""
+    return _page_secrets(call, {})
 
 
 @route(f"GET {_REPO}/secrets/public-key", "secrets:read", role="write")

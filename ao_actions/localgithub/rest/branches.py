@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ao_actions.localgithub.bare import Bare
 from ao_actions.localgithub.errors import Refusal, not_found, unprocessable
 from ao_actions.localgithub.model import Protection
@@ -120,11 +118,6 @@ def _protection(call: Call, rules: Protection) -> Json:
             "required_approving_review_count": rules.required_approvals,
         }
     return body
-
-
-@route("GET /repos/{owner}/{repo}/rules/branches/{branch+}", "metadata:read")
-def rules(call: Call) -> list[Any]:  # noqa: ARG001 - rulesets are not modelled
-    return []
 
 
 # -- commits

@@ -1,4 +1,4 @@
-"""Repositories, their collaborators, environments and dispatches."""
+"""Repositories, their collaborators and dispatches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from ao_actions.localgithub import access
 from ao_actions.localgithub.errors import Refusal, invalid, not_found, unprocessable
-from ao_actions.localgithub.model import Environment, Permission
+from ao_actions.localgithub.model import Permission
 from ao_actions.localgithub.rest.routing import Call, Reply, route
 from ao_actions.localgithub.wire import core
 from ao_actions.localgithub.wire.core import Json
@@ -130,67 +130,6 @@ def add_collaborator(call: Call) -> Reply:
 def remove_collaborator(call: Call) -> Reply:
     call.repo.collaborators.pop(call.params["login"], None)
     return Reply(status=204)
-
-
-# -- environments
-
-
-@route("GET /repos/{owner}/{repo}/environments", "actions:read")
-def environments(call: Call) -> Reply:
-    records = call.repo.environments
-    return call.page(records, lambda record: _environment(call, record), "environments")
-
-
-@route("GET /repos/{owner}/{repo}/environments/{name}", "actions:read")
-def environment(call: Call) -> Json:
-    for record in call.repo.environments:
-        if record.name == call.params["name"]:
-            return _environment(call, record)
-    raise not_found()
-
-
-@route("PUT /repos/{owner}/{repo}/environments/{name}", "administration:write", role="admin")
-def create_environment(call: Call) -> Json:
-    name = call.params["name"]
-    for record in call.repo.environments:
-        if record.name == name:
-            return _environment(call, record)
-    record = Environment(call.world.next_id(), name)
-    if (call.body.get("deployment_branch_policy") or {}).get("protected_branches"):
-        record.branch_policies = [call.repo.default_branch]
-    call.repo.environments.append(record)
-    return _environment(call, record)
-
-
-def _environment(call: Call, record: Environment) -> Json:
-    policy = None
-    if record.branch_policies:
-        policy = {"protected_branches": False, "custom_branch_policies": True}
-    created = core.stamp(call.repo.created_at)
-    return {
-        "id": record.id,
-        "node_id": f"EN_kwDO{record.id}",
-        "name": record.name,
-        "url": f"{call.wire.repo(call.repo)}/environments/{record.name}",
-        "html_url": f"{call.wire.page(call.repo)}/deployments/activity_log",
-        "created_at": created,
-        "updated_at": created,
-        "protection_rules": [],
-        "deployment_branch_policy": policy,
-    }
-
-
-@route("GET /repos/{owner}/{repo}/environments/{name}/deployment-branch-policies", "actions:read")
-def branch_policies(call: Call) -> Reply:
-    for record in call.repo.environments:
-        if record.name == call.params["name"]:
-            names = list(enumerate(record.branch_policies, start=1))
-            return call.page(names, _branch_policy, "branch_policies")
-    raise not_found()
-
-
-def _branch_policy(item: tuple[int, str]) -> Json:
-    return {"id": item[0], "node_id": f"DBP_kwDO{item[0]}", "name": item[1], "type": "branch"}
 
 
 # -- events from outside

@@ -1,0 +1,25 @@
+"""What all commands share: options, and how they print."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+REPOSITORY = click.option(
+    "--repository", "-R", metavar="OWNER/NAME", help="Default: this run's, or the clone's origin."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def say(line: str) -> None:
+    """A line for people; control characters from outside are defused."""
+    from ao_actions.runtime import defuse
+
+    click.echo(defuse(line))
+
+
+def print_json(value: Any) -> None:
+    """A value for machines."""
+    click.echo(json.dumps(value, indent=2))
