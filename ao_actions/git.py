@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -203,3 +203,7 @@ class Git:
         lines = [line for line in err.strip().splitlines() if line]
         return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}"
 
+
+def porcelain_reasons(output: str) -> Sequence[str]:
+    """Why refs were refused, from `git push --porcelain`."""
+    return [line.split("\t")[-1] for line in output.splitlines() if line.startswith("!")]

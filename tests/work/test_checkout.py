@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from ao_actions.work import checkout
+from ao_actions.errors import GitError
+from ao_actions.work import checkout, handoff
 from tests.work.origin import Origin
 
 
@@ -90,3 +92,128 @@ def test_a_conflict_is_there_to_be_resolved(origin: Origin) -> None:
     parents = tree.store.run("rev-list", "--parents", "-1", commit).split()[1:]
     assert parents == [head, base]
     assert tree.store.run("show", f"{commit}:other.py") == "o = 1"
+
+
+def test_a_merge_without_a_conflict_is_a_merge_too(origin: Origin) -> None:
+    head = origin.commit("ao/1", {"more.py": "y = 2\n"}, start=origin.tip("main"))
+    base = origin.commit("main", {"other.py": "o = 1\n"})
+    tree = origin.attempt(head, merge=True)
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert tree.store.run("rev-list", "--parents", "-1", commit).split()[1:] == [head, base]
+    assert tree.store.run("show", f"{commit}:other.py") == "o = 1"
+
+
+def test_what_cannot_be_merged_is_not_called_merged(origin: Origin) -> None:
+    """A merge commit without the base's files would take back all that the base has."""
+    git = origin.git()
+    empty = git.run("hash-object", "-t", "tree", "-w", "--stdin", input=b"")
+    other = git.run("commit-tree", empty, "-m", "another history")
+    git.push({"refs/heads/ao/1": ("", other)})
+    with pytest.raises(GitError, match=r"main cannot be merged: .*unrelated histories"):
+        origin.attempt(other, merge=True)
+
+
+def test_a_base_may_have_any_name(origin: Origin) -> None:
+    head = origin.commit("ao/1", {"a.py": "a = 1\n"}, start=origin.tip("main"))
+    base = origin.commit("work", {"b.py": "b = 1\n"}, start=origin.tip("main"))
+    place = origin.place()
+    tree = checkout.prepare(
+        place / "tree", place / "store.git", origin.remote, head=head, base="work", merge=True
+    )
+    assert (tree.start, tree.merging) == (head, base)
+    assert (tree.path / "b.py").exists()
+
+
+def test_a_base_that_is_gone(origin: Origin) -> None:
+    place = origin.place()
+    with pytest.raises(GitError):
+        checkout.prepare(
+            place / "tree", place / "store.git", origin.remote, head="", base="gone", merge=False
+        )
+
+
+def test_relative_paths(origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = checkout.prepare(
+        Path("r/tree"), Path("r/store.git"), origin.remote, head="", base="main", merge=False
+    )
+    assert tree.path == tmp_path / "r" / "tree"
+    (tree.path / "new.py").write_text("n = 1\n")
+    commit = checkout.commit(tree)
+    assert commit is not None
+    checkout.bundle(tree, commit, Path("r/handoff"))
+    assert (tmp_path / "r" / "handoff" / handoff.BUNDLE).exists()
+
+
+def test_a_second_attempt_finds_nothing_of_the_first(origin: Origin) -> None:
+    place = origin.place()
+    for _ in range(2):
+        tree = checkout.prepare(
+            place / "tree", place / "store.git", origin.remote, head="", base="main", merge=False
+        )
+        assert not (tree.path / "left.py").exists()
+        (tree.path / "left.py").write_text("left\n")
+
+
+def test_a_program_in_the_agent_s_home_does_not_run(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may write a ~/.gitconfig; its filters would run with the keys of this process."""
+    tree = origin.attempt()
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        f'[filter "evil"]\nclean = touch {tmp_path}/ran; cat\n'
+        f"[core]\nfsmonitor = touch {tmp_path}/ran\n"
+    )
+    monkeypatch.setenv("HOME", str(home))
+    (tree.path / ".gitattributes").write_text("* filter=evil\n")
+    (tree.path / "src" / "code.py").write_text("x = 2\n")
+    assert checkout.commit(tree) is not None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkout_whose_git_is_gone_still_has_files(origin: Origin) -> None:
+    tree = origin.attempt()
+    shutil.rmtree(tree.path / ".git")
+    (tree.path / "src" / "code.py").write_text("x = 2\n")
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert checkout.changed_files(tree, commit) == ["src/code.py"]
+
+
+def test_what_is_ignored_and_tracked_is_taken(origin: Origin) -> None:
+    origin.commit("main", {".gitignore": "*.py\n"})
+    tree = origin.attempt()
+    (tree.path / "src" / "code.py").write_text("x = 2\n")
+    (tree.path / "new.py").write_text("n = 1\n")
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert checkout.changed_files(tree, commit) == ["src/code.py"]
+
+
+def test_an_executable_stays_one(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / "run.sh").write_text("#!/bin/sh\n")
+    (tree.path / "run.sh").chmod(0o755)
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert tree.store.run("ls-tree", commit, "run.sh").startswith("100755 ")
+
+
+def test_a_submodule_that_was_there_is_no_change(origin: Origin) -> None:
+    git = origin.git()
+    tip = origin.tip("main")
+    git.fetch(tip)
+    entries = git.run("ls-tree", tip) + f"\n160000 commit {tip}\tsub\n"
+    made = git.run("mktree", input=entries.encode())
+    new = git.run("commit-tree", made, "-p", tip, "-m", "a submodule")
+    git.push({"refs/heads/main": (tip, new)})
+    tree = origin.attempt()
+    assert tree.start == new
+    assert checkout.commit(tree) is None
+    (tree.path / "new.py").write_text("n = 1\n")
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert checkout.changed_files(tree, commit) == ["new.py"]

@@ -45,6 +45,15 @@ GOOD: dict[str, Any] = {"schema": 1, "outcome": "changes"}
         pytest.param({"spent": {"usd": 1e300}}, "cost", id="all the money"),
         pytest.param({"replies": [{"thread": 1, "body": ""}]}, "thread", id="a wrong type"),
         pytest.param({"until": "tomorrow"}, "time", id="no time"),
+        pytest.param({"until": "2026-01-05T12:00:00"}, "zone", id="a time of no place"),
+        pytest.param({"until": "0001-01-01T00:00:00+23:00"}, "range", id="before time began"),
+        pytest.param({"spent": {"usd": float("nan")}}, "finite", id="no sum would ever end"),
+        pytest.param({"spent": {"usd": float("-inf")}}, "finite", id="endless money back"),
+        pytest.param({"spent": {"usd": 10**400}}, "finite", id="more than a float holds"),
+        pytest.param({"spent": {"tokens": 10**4000}}, "cost", id="more than JSON may print"),
+        pytest.param({"spent": {"seconds": -1}}, "cost", id="time back"),
+        pytest.param({"message": "a\ud800"}, "Unicode", id="half a character"),
+        pytest.param({"proven": 1}, "bool", id="a number is no yes"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, change: dict[str, Any], word: str) -> None:

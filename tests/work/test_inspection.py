@@ -79,12 +79,14 @@ def test_a_submodule(origin: Origin) -> None:
     assert "submodule" in crafted(origin, tree, entries)
 
 
-@pytest.mark.parametrize("name", ["git~1", ".GITMODULES", "gitmod~1", "a\\.git"])
+@pytest.mark.parametrize(
+    "name", ["git~1", ".GITMODULES", "gitmod~1", "a\\.git", ".git ", ".Git.", ".git::$INDEX"]
+)
 def test_names_that_are_git_s_own(origin: Origin, name: str) -> None:
     tree = origin.attempt()
     blob = tree.store.run("hash-object", "-w", "--stdin", input=b"x")
     entries = tree.store.run("ls-tree", tree.start) + f"\n100644 blob {blob}\t{name}\n"
-    crafted(origin, tree, entries)
+    assert "the name is git's own" in crafted(origin, tree, entries)
 
 
 def test_a_name_that_cannot_be_shown(origin: Origin) -> None:
@@ -184,6 +186,105 @@ def test_a_bundle_with_two_refs(origin: Origin, tmp_path: Path) -> None:
     tree.store.run("bundle", "create", "--quiet", str(path), *refs, f"^{tree.start}")
     with pytest.raises(TaintedError, match="one ref"):
         inspected(origin, tree, path)
+
+
+def a_merge(origin: Origin) -> Checkout:
+    """The base has new workflows and many lines, and conflicts with the branch."""
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    new = {"src/code.py": "x = 3\n", ".github/workflows/ci.yml": "safe\n", "big": "b\n" * 900}
+    origin.commit("main", new)
+    tree = origin.attempt(head, merge=True)
+    (tree.path / "src" / "code.py").write_text("x = 5\n")
+    return tree
+
+
+def test_a_merge_may_not_take_back_what_the_base_protects(origin: Origin) -> None:
+    tree = a_merge(origin)
+    (tree.path / ".github" / "workflows" / "ci.yml").unlink()
+    assert "'.github/workflows/ci.yml' is protected" in refusal(origin, tree)
+
+
+def test_the_lines_of_the_base_are_not_the_agent_s(origin: Origin) -> None:
+    tree = a_merge(origin)
+    config = replace(Config(), max_changed_lines=20)
+    inspected(origin, tree, origin.bundle(tree), config)
+    (tree.path / "big").unlink()
+    assert "max_changed_lines" in refusal(origin, tree, config)
+
+
+def test_a_merge_that_nobody_asked_for(origin: Origin) -> None:
+    tree = a_merge(origin)
+    claim = replace(claim_for(tree, new=False), reason=Phase.CI_FAILED)
+    with pytest.raises(TaintedError, match="does not stand on"):
+        inspect(origin.git(), origin.bundle(tree), claim, Config())
+
+
+def test_a_merge_of_something_else_than_the_base(origin: Origin) -> None:
+    tree = a_merge(origin)
+    other = origin.commit("other", {"evil.py": "e = 1\n"}, start=tree.start)
+    tree.store.run("fetch", "--quiet", origin.remote.url, other)
+    commit = checkout.commit(replace(tree, merging=other))
+    with pytest.raises(TaintedError, match="is not on main"):
+        inspected(origin, tree, origin.bundle(replace(tree, merging=None), commit))
+
+
+def test_no_parent_at_all(origin: Origin) -> None:
+    tree = origin.attempt()
+    files = tree.store.run("rev-parse", f"{tree.start}^{{tree}}")
+    root = tree.store.run("commit-tree", files, "-m", "a history of its own")
+    with pytest.raises(TaintedError, match="does not stand on"):
+        inspected(origin, tree, origin.bundle(tree, root))
+
+
+def test_a_commit_that_changes_nothing(origin: Origin) -> None:
+    tree = origin.attempt()
+    files = tree.store.run("rev-parse", f"{tree.start}^{{tree}}")
+    same = tree.store.run("commit-tree", files, "-p", tree.start, "-m", "x")
+    with pytest.raises(TaintedError, match="changes nothing"):
+        inspected(origin, tree, origin.bundle(tree, same))
+
+
+def test_a_base_that_is_gone(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / "b.py").write_text("b = 1\n")
+    claim = replace(claim_for(tree, new=True), base="gone")
+    with pytest.raises(TaintedError, match="the base branch gone is gone"):
+        inspect(origin.git(), origin.bundle(tree), claim, Config())
+
+
+def test_attributes_hide_no_lines(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / ".gitattributes").write_text("* binary\n*.txt -diff\n")
+    (tree.path / "big.txt").write_text("1\n" * 30)
+    assert "32 lines" in refusal(origin, tree, replace(Config(), max_changed_lines=31))
+
+
+def test_a_job_that_is_run_again_may_inspect_again(origin: Origin) -> None:
+    tree = origin.attempt()
+    git = origin.git()
+    for text in ("b = 1\n", "b = 2\n"):
+        (tree.path / "b.py").write_text(text)
+        bundle = origin.bundle(tree)
+        accepted = inspect(git, bundle, claim_for(tree, new=True), Config())
+        assert git.run("show", f"{accepted.tree}:b.py") == text.strip()
+
+
+def test_a_bundle_s_path_may_be_relative(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = origin.attempt()
+    (tree.path / "b.py").write_text("b = 1\n")
+    bundle = origin.bundle(tree).relative_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    inspected(origin, tree, bundle)
+
+
+def test_names_that_only_look_a_little_like_git_s(origin: Origin) -> None:
+    tree = origin.attempt()
+    for name in (".gitattributes", ".github-notes", "a.git", "git~x", "git", "ü.py"):
+        (tree.path / name).write_text("x\n")
+    (tree.path / "README.md").unlink()
+    inspected(origin, tree, origin.bundle(tree))
 
 
 @pytest.mark.parametrize(
