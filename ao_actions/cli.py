@@ -277,14 +277,24 @@ def completion(shell: str) -> None:
 
 
 def _client(repository: str | None) -> Client:
-    """GitHub, from the option and the environment."""
+    """GitHub, from the option, the environment and the clone that we stand in.
+
+    A token goes to the server that the clone is of: one of GitHub Enterprise Server must not be
+    sent to github.com.
+    """
+    import os
+
     from ao_actions import runtime
-    from ao_actions.forge.client import Client
+    from ao_actions.forge.client import Address, Client
 
     name = runtime.repository(repository)
     token = runtime.token()
     runtime.mask(token)
-    return Client(name, token)
+    if repository or os.environ.get("GITHUB_API_URL"):
+        return Client(name, token, Address.from_environment())
+    from ao_actions.setup.doctor.command import place
+
+    return Client(name, token, place(Path.cwd())[1])
 
 
 def _open(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:

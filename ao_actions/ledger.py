@@ -22,11 +22,15 @@ from typing import Any
 from ao_actions.core import actions, codec, transitions
 from ao_actions.core.model import SCHEMA, Book, Fleet, Policy, TaskRecord
 from ao_actions.errors import GitError, LedgerError
-from ao_actions.git import BOT, Git
+from ao_actions.git import BOT, Git, porcelain_reasons
 
 LEDGER = "refs/ao/ledger"
 FINISHED = "refs/ao/finished"
 TRIES = 12
+
+
+class PushRefusedError(GitError):
+    """The remote took the push and would not have it: a rule of the repository, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,8 @@ class Ledger:
         The answer is read from the remote's refs, for a push may succeed and its answer get
         lost on the way (I7).
 
-        :raises GitError: refused for another reason than a ref that moved
+        :raises PushRefusedError: refused for another reason than a ref that moved
+        :raises GitError: the remote did not answer
         """
         moves = {**draft.moves, **(extra or {})}
         done = self.git.push(moves)
@@ -188,7 +193,10 @@ class Ledger:
             return True
         if any(now.get(ref, "") != old for ref, (old, _) in moves.items()):
             return False
-        raise GitError(_refusal(done.text, done.err), output=f"{done.text}\n{done.err}")
+        output = f"{done.text}\n{done.err}"
+        if porcelain_reasons(done.text):
+            raise PushRefusedError(_refusal(done.text, done.err), output=output)
+        raise GitError(_refusal(done.text, done.err), output=output)
 
     def transact(
         self, propose: Propose, policy: Policy, *, clock: Callable[[], datetime], tries: int = TRIES

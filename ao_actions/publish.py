@@ -17,12 +17,12 @@ from pathlib import Path
 from ao_actions.config import Config
 from ao_actions.core import actions, text, transitions
 from ao_actions.core.model import Book, Claim, Outcome, Phase, Reply, Spent, Stop, TaskRecord
-from ao_actions.errors import AoError, GitError, LedgerError
+from ao_actions.errors import AoError, LedgerError
 from ao_actions.forge import act
 from ao_actions.forge.client import Client
 from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
-from ao_actions.ledger import TRIES, Ledger
+from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
 from ao_actions.work import handoff, inspection, reading, session
 from ao_actions.work.handoff import Handoff, TaintedError
@@ -138,7 +138,8 @@ def _message(work: Publication, record: TaskRecord, claim: Claim, given: Handoff
     issue = work.client.get(f"issues/{record.issue}")
     title = text.line(issue["title"], limit=90) or f"Work on issue {record.issue}"
     said = text.neutral(given.message, limit=8000)
-    checked = [f"- `{v.command}` passed" for v in given.verified if v.passed]
+    passed = {v.command for v in given.verified if v.passed}
+    checked = [f"- `{command}` passed" for command in work.config.verify if command in passed]
     subject = title if not record.published else f"{_because(claim)} ({title})"
     paragraphs = [
         subject,
@@ -232,7 +233,7 @@ def _transact(
         try:
             if work.ledger.push(draft, moves):
                 return published, verdict
-        except GitError as error:
+        except PushRefusedError as error:
             if not moves:
                 raise
             verdict = replace(_refused(work, str(error)), spent=verdict.spent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import sys
 import time
 import traceback
@@ -25,7 +26,7 @@ POLICY = Policy(max_parallel=8)
 # All racers share the few cores of one machine. Were they as eager as real runners, each look
 # would be out of date: so they claim a few tasks at once, and look again less and less often.
 FEWEST, MOST = 2, 5  # tasks at once
-LONGEST = 10.0  # seconds between two looks
+LONGEST = 30.0  # seconds between two looks
 
 
 def seed(ledger: Ledger, tasks: int) -> None:
@@ -42,7 +43,8 @@ def waiting(tip: Tip) -> list[int]:
 class Racer:
     """Claims tasks, ends those claims, claims the next, until no task waits."""
 
-    def __init__(self, number: int, hub: str, work: Path) -> None:
+    def __init__(self, number: int, hub: str, work: Path, bell: tuple[int, int]) -> None:
+        self.bell, self.heard = bell, False
         self.random = random.Random(number)
         git = Git.scratch(work / f"racer{number}.git", Remote(hub))
         self.ledger = Ledger(git, jitter=self.random.random, pause=lambda s: time.sleep(s * 2))
@@ -60,10 +62,17 @@ class Racer:
                 self.remember(written)
                 idle = 1.0 if self.held else LONGEST  # let others have a turn
             elif waiting(written.tip):
-                time.sleep(self.random.random() * idle)
+                self.wait(self.random.random() * idle)
                 idle = min(idle * 2, LONGEST)
             else:
-                return  # who holds a task ends it, and who gives one back takes it up again
+                # who holds a task ends it, and who gives one back takes it up again
+                os.write(self.bell[1], b"!")
+                return
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than until somebody finds that no task waits."""
+        ears = [] if self.heard else [self.bell[0]]
+        self.heard = bool(select.select(ears, [], [], seconds)[0]) or self.heard
 
     def propose(self, tip: Tip) -> tuple[actions.Transition, ...]:
         """End what is held, then claim some of the first that wait, if there are slots."""
@@ -89,13 +98,14 @@ class Racer:
 
 def main(hub: str, work: Path, count: int) -> int:
     """Run all racers; the number of those that failed."""
+    bell = os.pipe()
     children = []
     for number in range(count):
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                Racer(number, hub, work).race()
+                Racer(number, hub, work, bell).race()
                 code = 0
             except BaseException:  # noqa: BLE001 - a child must not go on as its parent
                 traceback.print_exc()

@@ -23,7 +23,7 @@ def test_the_defaults_are_the_policys() -> None:
     assert Config().policy() == Policy()
 
 
-def test_every_key() -> None:
+def test_a_full_file() -> None:
     text = """
         agents: [claude-code, {name: command, command: my-agent --fast, model: m1}]
         verify: make test
@@ -44,6 +44,11 @@ def test_every_key() -> None:
         runner: self-hosted
         label_prefix: "bot:"
         branch_prefix: bot/
+        environment: models
+        ci_trust: auto
+        agent_auth: oauth
+        small_runner: ubuntu-slim
+        overrides: {ao-work.yml: {name: mine}}
     """
     read = config.parse(text)
     assert read == Config(
@@ -68,6 +73,11 @@ def test_every_key() -> None:
         runner="self-hosted",
         label_prefix="bot:",
         branch_prefix="bot/",
+        environment="models",
+        ci_trust="auto",
+        agent_auth="oauth",
+        small_runner="ubuntu-slim",
+        overrides={"ao-work.yml": {"name": "mine"}},
         labels=Labels(
             ready="bot:ready",
             working="bot:working",

@@ -149,7 +149,6 @@ def _claim(
     old = task.record or snapshot.book.finished.get(number)
     again = restarted(old, replace(task, record=old))
     round_, fresh = selection.next_round(replace(task, record=old), restarted=again)
-    facts = task.issue.facts
     branch = (
         transitions.branch_name(policy.branch_prefix, number, round_)
         if fresh or old is None
@@ -163,7 +162,7 @@ def _claim(
         branch=branch,
         head="" if fresh else _head(task),
         base=task.pull.base if task.pull else snapshot.default_branch,
-        owner=facts.labelled_by if facts else (old.owner if old else ""),
+        owner=_owner(task, old),
         round=round_,
         items=feedback.items_for(task, verdict.phase),
         at=snapshot.now,
@@ -171,6 +170,14 @@ def _claim(
         usd=budget.attempt_usd(policy),
         because=verdict.because,
     )
+
+
+def _owner(task: Task, old: TaskRecord | None) -> str:
+    """Who put the label on; but an owner who is still assigned stays accountable."""
+    facts = task.issue.facts
+    if old is not None and (facts is None or old.owner in task.issue.assignees):
+        return old.owner
+    return facts.labelled_by if facts else ""
 
 
 def _head(task: Task) -> str:

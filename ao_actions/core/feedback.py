@@ -10,6 +10,8 @@ from __future__ import annotations
 from ao_actions.core.model import Check, Phase, Pull, ReviewComment, Task, Thread
 
 FAILED = frozenset({"FAILURE", "ERROR", "TIMED_OUT", "STARTUP_FAILURE"})
+# Neither a failure to mend nor a pass: somebody has to run it again, or let it run.
+UNSETTLED = frozenset({None, "CANCELLED", "STALE", "ACTION_REQUIRED"})
 REPLY_MARK = "<!-- ao:reply {item} -->"
 
 
@@ -18,7 +20,7 @@ def failing(pull: Pull) -> tuple[Check, ...]:
 
 
 def pending(pull: Pull) -> tuple[Check, ...]:
-    return tuple(check for check in pull.checks if check.result is None)
+    return tuple(check for check in pull.checks if check.result in UNSETTLED)
 
 
 def checks_key(pull: Pull) -> str:

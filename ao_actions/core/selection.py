@@ -48,7 +48,7 @@ def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
     facts = task.issue.facts
     if facts is None:
         return "its facts are not looked up yet"
-    others = sorted(task.issue.assignees - {facts.labelled_by})
+    others = sorted(task.issue.assignees - {facts.labelled_by, _former_owner(task, snapshot)})
     pulls = tuple(n for n in facts.open_pulls if not task.pull or n != task.pull.number)
     merged = facts.merged_at is not None and facts.merged_at > facts.opened_at
     reasons = (
@@ -60,6 +60,12 @@ def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
         (_ended(task, facts, snapshot), "its task has ended: put the label on again to return it"),
     )
     return next((reason for holds, reason in reasons if holds), None)
+
+
+def _former_owner(task: Task, snapshot: Snapshot) -> str | None:
+    """We assigned the owner of the task's earlier round ourselves: that is no taking over."""
+    old = task.record or snapshot.book.finished.get(task.issue.number)
+    return old.owner if old else None
 
 
 def _ended(task: Task, facts: IssueFacts, snapshot: Snapshot) -> bool:

@@ -213,7 +213,8 @@ def run(node: Mapping[str, Any]) -> Run:
         status=node["status"],
         conclusion=node["conclusion"],
         url=node["html_url"],
-        created_at=time(node["created_at"]),
+        # of this attempt: a re-run keeps the run's own date
+        created_at=time(node.get("run_started_at") or node["created_at"]),
     )
 
 

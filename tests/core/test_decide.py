@@ -425,3 +425,22 @@ def test_every_action_says_what_it_does() -> None:
     label = actions.Label(issue=42, add=("a",), remove=("b", "c"), because="")
     assert actions.describe(label) == "task 42: labels +a -b -c"
     assert actions.describe(to_claim(epoch=17)) == "task 42: claimed, epoch 17, queued"
+
+
+def test_a_second_labeller_sets_it_going_and_the_first_stays_its_owner() -> None:
+    """Bob labels Ann's task again: we had assigned Ann ourselves, and she still answers for it."""
+    old = a_record(attempts=(an_attempt(ended_at=ago(30)),), owner="ann")
+    facts = some_facts(labelled_by="bob", labelled_at=ago(1))
+    issue = an_issue(assignees=frozenset({"ann"}), labelled_at=ago(1), facts=facts)
+    plan = decide(a_snapshot(issue, records=[old]), POLICY)
+    (claim,) = (step for step in plan if isinstance(step, actions.Claim))
+    assert (claim.owner, claim.round) == ("ann", old.round + 1)
+
+
+def test_the_second_labeller_owns_what_the_first_was_taken_off() -> None:
+    old = a_record(attempts=(an_attempt(ended_at=ago(30)),), owner="ann")
+    facts = some_facts(labelled_by="bob", labelled_at=ago(1))
+    issue = an_issue(assignees=frozenset(), labelled_at=ago(1), facts=facts)
+    plan = decide(a_snapshot(issue, records=[old]), POLICY)
+    (claim,) = (step for step in plan if isinstance(step, actions.Claim))
+    assert claim.owner == "bob"

@@ -258,6 +258,12 @@ MATCHES = [
     ),
     pytest.param(
         "_ci_pending",
+        a_task(record=PUBLISHED, pull=a_pull(checks=(a_check("e2e", "CANCELLED"), a_check()))),
+        "waiting for e2e",
+        id="a cancelled check is neither red nor green",
+    ),
+    pytest.param(
+        "_ci_pending",
         a_task(record=PUBLISHED, pull=a_pull(suites_open=1)),
         "waiting for check suites",
         id="a suite is not finished",
