@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE = click.option(
     "--repository",
+    "--repo",
     "-R",
     metavar="OWNER/NAME",
     help="Another repository than this clone's, by a pull request.",

@@ -8,7 +8,11 @@ from typing import Any
 import click
 
 REPOSITORY = click.option(
-    "--repository", "-R", metavar="OWNER/NAME", help="Default: this run's, or the clone's origin."
+    "--repository",
+    "--repo",
+    "-R",
+    metavar="OWNER/NAME",
+    help="Default: this run's, or the clone's origin.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 

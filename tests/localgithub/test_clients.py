@@ -144,8 +144,7 @@ class Gh:
 
 @pytest.fixture
 def socket_hub(tmp_path: Path) -> Iterator[tuple[LocalGitHub, Gh, Gh]]:
-    if GH is None:
-        pytest.skip("gh is not installed")
+    assert GH is not None, "gh comes with the extra `test`"
     socket = tmp_path / "s"
     with LocalGitHub(tmp_path / "hub", actions=False, socket=socket) as server:
         world = server.world
@@ -227,8 +226,7 @@ jobs:
 
 
 def test_gh_runs_a_workflow(tmp_path: Path) -> None:
-    if GH is None:
-        pytest.skip("gh is not installed")
+    assert GH is not None, "gh comes with the extra `test`"
     socket = tmp_path / "s"
     with LocalGitHub(tmp_path / "hub", socket=socket) as server:
         world = server.world

@@ -114,8 +114,7 @@ def test_it_installs_into_a_place_of_its_own(tmp_path: Path, by: str) -> None:
     path = SYSTEM
     if by == "uv":
         uv = Path(sys.executable).parent
-        if not (uv / "uv").exists():
-            pytest.skip("uv is not installed beside this Python")
+        assert (uv / "uv").exists(), "uv comes with the extra `test`"
         (tmp_path / "uv").mkdir()
         (tmp_path / "uv" / "uv").symlink_to(uv / "uv")
         path = f"{tmp_path / 'uv'}:{SYSTEM}"

