@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
 from ao_actions.errors import ConfigError, StuckError, ToolMissingError
 from ao_actions.localgithub.actions import act
+from ao_actions.localgithub.serve import until_signal
 
 REMARK = ("tally/span.py", "What of an empty list? I would expect 0, not an error.")
 
@@ -68,13 +67,11 @@ def _show(result: dict[str, Any], demo: Demo, wish: Wish, *, as_json: bool) -> N
 
 def _stay(demo: Demo, *, quiet: bool) -> None:
     """Keep the local GitHub and the factory in it at work until Ctrl-C or SIGTERM."""
-    if not quiet:
-        click.echo("\nThe local GitHub stays up: label another issue. Ctrl-C ends it.\n")
-        click.echo(demo.describe())
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    with until_signal() as wait:
+        if not quiet:
+            click.echo("\nThe local GitHub stays up: label another issue. Ctrl-C ends it.\n")
+            click.echo(demo.describe())
+        wait()
 
 
 def check(wish: Wish) -> None:

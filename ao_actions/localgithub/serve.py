@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,10 +23,10 @@ def serve(root: Path, port: int = 0, seed: Path | None = None, socket: Path | No
 
     Raises PortTakenError (an OSError) when the port is in use, ValueError for a bad seed.
     """
-    with _until_signal() as ended, _github(root, port, socket) as server:
+    with until_signal() as wait, _github(root, port, socket) as server:
         _fill(server.world, seed)
         print(describe(server, socket), flush=True)
-        ended.wait()
+        wait()
     print("stopped; the world is kept", file=sys.stderr)
 
 
@@ -84,17 +84,25 @@ def describe(server: LocalGitHub, socket: Path | None) -> str:
 
 
 @contextmanager
-def _until_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; the handlers before are put back."""
-    ended = threading.Event()
+def until_signal() -> Iterator[Callable[[], None]]:
+    """A function that waits for Ctrl-C or SIGTERM, from now on; the handlers before are put back.
+
+    No lock may be in play: a handler runs in the middle of whatever the main thread does, and
+    an event that it sets while that thread begins to wait for it can be lost for ever.
+    """
+    ended: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        ended.set()
+        del frame
+        ended.append(number)
+
+    def wait() -> None:
+        while not ended:
+            time.sleep(0.1)
 
     before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield ended
+        yield wait
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -54,9 +54,10 @@ def work(
     return session.work(attempt, number, factory.task(number).epoch)
 
 
-def then_publish(factory: Factory, number: int) -> Outcome:
+def then_publish(factory: Factory, number: int, config: Config | None = None) -> Outcome:
     folder = factory.root / "runner" / "handoff"
     work = factory.publication(factory.work_run(number), folder)
+    work = replace(work, config=config or work.config)
     return publish.publish(work, number, factory.task(number).epoch)
 
 
@@ -105,7 +106,7 @@ def test_failing_verify_commands_go_back_to_the_agent(factory: Factory) -> None:
     assert done is not None
     assert done.outcome is Outcome.CHANGES
     assert [v.passed for v in done.verified] == [True]
-    assert then_publish(factory, number) is Outcome.CHANGES
+    assert then_publish(factory, number, config) is Outcome.CHANGES
     (pull,) = factory.pulls()
     assert "- `grep -q good state.txt` passed" in factory.repo.issues[pull.number].body
 
