@@ -16,7 +16,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ao_actions.core import actions, codec, transitions
@@ -317,11 +317,6 @@ def _subject(lines: Sequence[str]) -> str:
 
 def _refusal(out: str, err: str) -> str:
     remote = [line[8:].strip() for line in err.splitlines() if line.startswith("remote: ")]
-    refused = [line for line in out.splitlines() if line.startswith("!")]
-    reason = " ".join(part for part in (*remote[:3], *refused[:2]) if part)
+    reason = " ".join(part for part in (*remote[:3], *porcelain_reasons(out)[:2]) if part)
     last = err.strip().splitlines()
     return f"the push was refused: {reason or (last[-1] if last else 'no reason given')}"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -18,7 +18,6 @@ from ao_actions.core.model import (
     Book,
     Claim,
     Outcome,
-    Phase,
     Policy,
     Reply,
     Spent,
@@ -256,16 +255,3 @@ def needs_round(record: TaskRecord | None, *, returning: bool, restarted: bool) 
 def branch_name(prefix: str, issue: int, round_: int) -> str:
     """`ao/42`, and `ao/42-2` for an issue that came back after its pull request ended."""
     return f"{prefix}{issue}" if round_ == 1 else f"{prefix}{issue}-{round_}"
-
-
-__all__ = [
-    "Misfit",
-    "Phase",
-    "apply",
-    "apply_all",
-    "branch_name",
-    "end_claim",
-    "is_current",
-    "needs_round",
-    "publish",
-]

@@ -213,10 +213,6 @@ class Bare:
             return []
         return [_entry(line) for line in listing.split("\0") if line]
 
-    def read_file(self, rev: str, path: str) -> bytes | None:
-        entries = self.tree(rev, under=path)
-        return self.blob(entries[0].oid) if entries and entries[0].kind == "blob" else None
-
     def commit_tree(
         self,
         tree: str,

@@ -58,10 +58,6 @@ class ActionsService:
         world.subscribe(self._hear)
         self._schedule = Schedule(world, self.catalog)
 
-    def map_action(self, name: str, directory: Path) -> None:
-        """Serves `uses: name@anything` from a directory, e.g. an unreleased action."""
-        self.sources.mapping[name] = directory
-
     def _close_abandoned_runs(self) -> None:
         """What ran when an earlier process ended has lost its runner."""
         with self._world.lock:
@@ -283,14 +279,8 @@ class ActionsService:
             run.approved_by = actor
             self.engine.submit(repo, run, file)
 
-    def refresh_workflows(self, repo: Repository) -> None:
-        self.catalog.refresh(repo)
-
     def job_log(self, repo: Repository, job_id: int) -> str:
         return archive.job_log(self._world, repo, job_id)
-
-    def run_log_zip(self, repo: Repository, run: WorkflowRun) -> bytes:  # noqa: ARG002
-        return archive.run_zip(self._world, run, run.run_attempt)
 
     # -- the end
 
