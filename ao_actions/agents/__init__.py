@@ -1,6 +1,16 @@
 """Coding agents, run headless in a checkout. Adding one is a file and a row in `AGENTS`."""
 
-from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Result, Usage
+from ao_actions.agents.base import (
+    About,
+    Agent,
+    Assignment,
+    Endpoint,
+    Exit,
+    Outcome,
+    Program,
+    Result,
+    Usage,
+)
 from ao_actions.agents.claude_code import ClaudeCode
 from ao_actions.agents.command import Command
 from ao_actions.agents.launch import run
@@ -13,4 +23,16 @@ AGENTS: dict[str, Agent] = {
     )
 }
 
-__all__ = ["AGENTS", "Agent", "Assignment", "Exit", "Outcome", "Result", "Usage", "run"]
+__all__ = [
+    "AGENTS",
+    "About",
+    "Agent",
+    "Assignment",
+    "Endpoint",
+    "Exit",
+    "Outcome",
+    "Program",
+    "Result",
+    "Usage",
+    "run",
+]

@@ -29,9 +29,32 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+# How a program is called: its path, or an interpreter and its path. Empty: nothing is installed.
+Program = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where an agent's model calls go and what it shows there: the meter and a dummy key, or the
+    provider itself and the real one.
+
+    `provider` and `credential` are names of `providers`. `url` None: the program's own default.
+    """
+
+    provider: str
+    credential: str
+    url: str | None
+    key: str = field(repr=False)
+    metered: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One piece of work for an agent. `environment` is for the agent alone, chosen by name."""
+    """One piece of work for an agent.
+
+    `environment` is for the agent alone, chosen by name. `session` is to be resumed; its files
+    have been put where the adapter's `sessions` says.
+    """
 
     checkout: Path
     brief: Path
@@ -41,7 +64,8 @@ class Assignment:
     seconds: int
     turns: int | None
     max_usd: float | None
-    environment: Mapping[str, str] = field(repr=False)  # holds secrets
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds secrets
+    endpoint: Endpoint | None = None
     session: str | None = None
 
     @property
@@ -80,6 +104,7 @@ class Exit:
     timed_out: bool
     stdout: bytes
     stderr: bytes
+    started: datetime
     ended: datetime
     files: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -90,6 +115,8 @@ class Result:
 
     `proven` is False where a limit was read from text alone: such a limit pauses its task only,
     for an issue's text can make an agent print any sentence (design 7).
+    `session` is the id under which the run can be resumed; `session_refused`: the program did not
+    find or take the session that it was to resume, and has done nothing.
     """
 
     outcome: Outcome
@@ -99,8 +126,26 @@ class Result:
     until: datetime | None = None
     proven: bool = True
     session: str | None = None
+    session_refused: bool = False
     transcript: Path | None = None
     replies: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What `ao-actions agents` says of an agent.
+
+    `versions`: the oldest and the newest that its adapter is known to fit. `source`: where it is
+    installed from. `bounds`: which of "turns" and "usd" the program keeps to by itself.
+    `observed`: False where no real run was seen, only documentation. `note`: what else to know.
+    """
+
+    title: str
+    source: str
+    versions: tuple[str, str] | None = None
+    bounds: tuple[str, ...] = ()
+    observed: bool = True
+    note: str = ""
 
 
 class Agent(Protocol):
@@ -111,12 +156,23 @@ class Agent(Protocol):
         """The name in the configuration."""
 
     @property
+    def about(self) -> About:
+        """What it is and supports, for people and machines."""
+
+    @property
     def version(self) -> str | None:
         """The pinned version, or None for a program that we do not install."""
 
     @property
+    def credentials(self) -> tuple[str, ...]:
+        """Names of `providers.CREDENTIALS` that it can work with, best first.
+
+        Where there is one, its model calls can be sent to the meter.
+        """
+
+    @property
     def secrets(self) -> tuple[str, ...]:
-        """Environment names of the keys and addresses that it gets from the job's step."""
+        """Environment names of keys that only the program itself can use (no meter for it)."""
 
     @property
     def reads_brief(self) -> bool:
@@ -124,12 +180,24 @@ class Agent(Protocol):
 
     @property
     def evidence(self) -> Mapping[str, str]:
-        """Files to read after the run, by name: paths below the scratch directory."""
+        """Files to read after the run, by name: paths or globs below the scratch directory.
 
-    def install(self, root: Path, /) -> Path | None:
-        """Put this version under `root`, once, and return its program."""
+        Of several that match a glob the newest is read.
+        """
 
-    def argv(self, assignment: Assignment, program: Path | None, /) -> list[str]:
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """Globs below the scratch directory of the files that are a session, and nothing else
+        (no settings, hooks or programs). `{session}` stands for its id. Empty: none is resumed.
+        """
+
+    def install(self, root: Path, /) -> Program:
+        """Put this version under `root`, once; how to call it."""
+
+    def files(self, assignment: Assignment, /) -> Mapping[str, str]:
+        """Configuration files to write before the run, by path below the scratch directory."""
+
+    def argv(self, assignment: Assignment, program: Program, /) -> list[str]:
         """The command line. AgentError if the configuration does not allow one."""
 
     def environment(self, assignment: Assignment, /) -> dict[str, str]:

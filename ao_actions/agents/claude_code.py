@@ -11,55 +11,34 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ao_actions.agents import resets
 from ao_actions.agents.base import (
+    About,
     Assignment,
     Exit,
     Outcome,
+    Program,
     Result,
     Usage,
     last_line,
     message,
     sentence,
 )
-from ao_actions.agents.install import NpmPackage, install
+from ao_actions.agents.install import PINS, NpmPackage, install
 from ao_actions.agents.report import EVIDENCE, is_amount, is_count, read_report
-from ao_actions.errors import AgentError
 
 # The package is a launcher; the native program comes in the platform's package, which npm chooses.
 # Without its install script the launcher stays a stub, so the program is taken from there.
 # By range, npm on an old Node.js silently takes an older version: only the exact one will do.
 PIN = NpmPackage(
     agent="claude-code",
-    package="@anthropic-ai/claude-code",
     version="2.1.330",
     program="@anthropic-ai/claude-code-*/claude",
-    sha512={
-        "@anthropic-ai/claude-code": (
-            "KQMl6kixLMGHRCDUhkUPebuBhw13MpxlH3+17QzHQx40FNVd1z3uFKUSqQXB5zF9vLQGcpoC/8wWe5R35lsWvQ=="
-        ),
-        "@anthropic-ai/claude-code-darwin-arm64": (
-            "rgzAjrRJJsIdZXGF9CCFFbURxKuJNobRr+krV3dNmqNJWIws74rLD0CABe4+nXlx/9WwRECTrveprWB96mubqw=="
-        ),
-        "@anthropic-ai/claude-code-darwin-x64": (
-            "XenTNj2zXaFrnLmf47n25vChfFhlfeyaAR/vW5SFsEnLGwd2U1vDUY97+5etHBZu3xWBnlK8HhBVxzRi9YTUDw=="
-        ),
-        "@anthropic-ai/claude-code-linux-arm64": (
-            "V4yanAY5EA5UpwwRPtjSfqDbNqAlUJeVn3NYZw2AgmRHjdpSsLtHAzbxRXfkAnbjwTXzE0uedjQxUY02ARPcsA=="
-        ),
-        "@anthropic-ai/claude-code-linux-arm64-musl": (
-            "NemfeTqZ30tQDhAeumZgDYoX4ewhAHkN3dbcsyvlgb+yvpKUlcYu5Bor8K+Du5azGe3uy9sftlJxbGhTsCR7zA=="
-        ),
-        "@anthropic-ai/claude-code-linux-x64": (
-            "9Gn+V7DtJ8M1nztP9CeDVl9g3RtrepI7rOFTyPRRnZe8D6zebIHKmC7OvBauucuAP0X0k85SDN/LPVZyjsGezQ=="
-        ),
-        "@anthropic-ai/claude-code-linux-x64-musl": (
-            "OnduSSPY1b59FA8jTbq20Y1XkDUV0S1OVyvYBNslEbpX79P81JF7Ih4lgYvDKiFnnSv75z4Kv6qLE5DQqogYXA=="
-        ),
-    },
+    lock=PINS / "claude-code.json",
 )
 
 FLAGS = (
@@ -89,19 +68,25 @@ class ClaudeCode:
     """One row in the table of agents."""
 
     name = PIN.agent
+    about = About(
+        title="Claude Code", source="npm", versions=("2.1.197", "2.1.330"), bounds=("turns", "usd")
+    )
     version: str | None = PIN.version
-    secrets = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN")
+    credentials = ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY")
+    secrets: tuple[str, ...] = ()
     reads_brief = True
     evidence: Mapping[str, str] = EVIDENCE
+    sessions = ("claude/projects/*/{session}.jsonl",)
 
-    def install(self, root: Path, /) -> Path | None:
+    def install(self, root: Path, /) -> Program:
         return install(PIN, root)
 
-    def argv(self, assignment: Assignment, program: Path | None, /) -> list[str]:
-        if program is None:
-            raise AgentError("claude-code has to be installed before it is run")
+    def files(self, _assignment: Assignment, /) -> Mapping[str, str]:
+        return {}
+
+    def argv(self, assignment: Assignment, program: Program, /) -> list[str]:
         # Edits are accepted below the checkout and in the directory of the report, nowhere else.
-        argv = [str(program), *FLAGS, "--add-dir", str(assignment.report.parent)]
+        argv = [*program, *FLAGS, "--add-dir", str(assignment.report.parent)]
         options = {
             "--model": assignment.model,
             "--max-turns": assignment.turns,
@@ -111,7 +96,13 @@ class ClaudeCode:
         return argv + [f"{flag}={value}" for flag, value in options.items() if value is not None]
 
     def environment(self, assignment: Assignment, /) -> dict[str, str]:
-        return {**SETTINGS, "CLAUDE_CONFIG_DIR": str(assignment.scratch / "claude")}
+        settings = {**SETTINGS, "CLAUDE_CONFIG_DIR": str(assignment.scratch / "claude")}
+        endpoint = assignment.endpoint
+        if endpoint is not None:
+            settings[endpoint.credential] = endpoint.key
+            if endpoint.url is not None:
+                settings["ANTHROPIC_BASE_URL"] = endpoint.url
+        return settings
 
     def read(self, assignment: Assignment, end: Exit, /) -> Result:
         records = tuple(_records(end.stdout))
@@ -128,6 +119,7 @@ class ClaudeCode:
             until=verdict.until,
             proven=verdict.proven,
             session=_session(records),
+            session_refused=_refused_session(assignment, end, records),
             replies=report.replies,
         )
 
@@ -220,60 +212,24 @@ def _limit(records: Iterable[Record], now: datetime) -> tuple[bool, datetime | N
             info = record.get("rate_limit_info")
     if not isinstance(info, dict) or info.get("status") != "rejected":
         return False, None
-    return True, _epoch(info.get("resetsAt"), now)
-
-
-def _epoch(value: object, now: datetime) -> datetime | None:
-    """A time in seconds since 1970, if it is one and still to come (stale ones were reported)."""
-    if not is_count(value):
-        return None
-    try:
-        time = datetime.fromtimestamp(value, UTC)  # type: ignore[arg-type]  # is_count
-    except (OverflowError, OSError, ValueError):
-        return None
-    return time if time > now else None
+    return True, resets.epoch(info.get("resetsAt"), now)
 
 
 # The whole message has to be the sentence: a limit that is merely mentioned is none.
 _LIMIT = re.compile(
     r"(?:You['\u2019]ve hit your (?:[\w .-]{1,30} )?limit|You['\u2019]re out of extra usage)"
-    r" \u00b7 resets (?P<reset>[^()]{1,40}) \((?P<zone>[^()]{1,40})\)"
+    r" \u00b7 resets [^()]{1,40}(?: \([^()]{1,40}\))?"
+    r"|You['\u2019]ve reached your [\w .-]{1,30} limit\. Run /usage-credits to continue[^\n]{0,80}"
+    r"|Claude AI usage limit reached\|\d{9,11}"
 )
-_OLD_LIMIT = re.compile(r"Claude AI usage limit reached\|(?P<epoch>\d{9,11})")
-_CLOCK = re.compile(
-    r"(?:(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2}), )?"
-    r"(?P<hour>1[0-2]|[1-9])(?::(?P<minute>[0-5]\d))?(?P<half>am|pm)"
-)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _limit_in_text(text: str, now: datetime) -> tuple[bool, datetime | None]:
     """Whether a message is the sentence of a limit, and the reset time that it names."""
     text = text.strip()
-    if old := _OLD_LIMIT.fullmatch(text):
-        return True, _epoch(int(old["epoch"]), now)
-    if new := _LIMIT.fullmatch(text):
-        # We run it with TZ=UTC; any other zone came from somewhere else.
-        return True, _clock(new["reset"], now) if new["zone"] == "UTC" else None
+    if _LIMIT.fullmatch(text):
+        return True, resets.in_text(text, now)
     return False, None
-
-
-def _clock(text: str, now: datetime) -> datetime | None:
-    """The next time that `7:14am` or `Nov 24, 3:03pm` means, in UTC."""
-    match = _CLOCK.fullmatch(text)
-    if match is None or (match["month"] and match["month"] not in _MONTHS):
-        return None
-    hour = int(match["hour"]) % 12 + (12 if match["half"] == "pm" else 0)
-    time = now.astimezone(UTC).replace(
-        hour=hour, minute=int(match["minute"] or 0), second=0, microsecond=0
-    )
-    if not match["month"]:
-        return time if time > now else time + timedelta(days=1)
-    try:
-        time = time.replace(month=_MONTHS.index(match["month"]) + 1, day=int(match["day"]))
-        return time if time > now else time.replace(year=time.year + 1)
-    except ValueError:  # 30 February, or 29 next year
-        return None
 
 
 def _denied(final: Record) -> str:
@@ -322,6 +278,7 @@ def _sum(values: Iterable[Any]) -> float | None:
     return sum(amounts) if amounts else None
 
 
+_NO_SESSION = "No conversation found with session ID"
 _SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -333,3 +290,11 @@ def _session(records: Iterable[Record]) -> str | None:
         if isinstance(value, str) and _SESSION.fullmatch(value):
             session = value
     return session
+
+
+def _refused_session(assignment: Assignment, end: Exit, records: Iterable[Record]) -> bool:
+    """Whether the session that it was to resume was not found: the text mode says so on stderr."""
+    if assignment.session is None or end.code == 0:
+        return False
+    errors = [str(record.get("errors")) for record in records if record.get("type") == "result"]
+    return any(_NO_SESSION in text for text in (*errors, end.stderr.decode(errors="replace")))

@@ -6,7 +6,16 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from ao_actions.agents.base import Assignment, Exit, Outcome, Result, last_line, message
+from ao_actions.agents.base import (
+    About,
+    Assignment,
+    Exit,
+    Outcome,
+    Program,
+    Result,
+    last_line,
+    message,
+)
 from ao_actions.agents.report import EVIDENCE, read_report
 from ao_actions.errors import AgentError
 
@@ -18,15 +27,21 @@ class Command:
     """The program is the user's, so nothing is installed or known about it."""
 
     name = "command"
+    about = About(title="any program", source="yours")
     version: str | None = None
+    credentials: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ("AO_AGENT_KEY",)
     reads_brief = True
     evidence: Mapping[str, str] = EVIDENCE
+    sessions: tuple[str, ...] = ()
 
-    def install(self, _root: Path, /) -> Path | None:
-        return None
+    def install(self, _root: Path, /) -> Program:
+        return ()
 
-    def argv(self, assignment: Assignment, _program: Path | None, /) -> list[str]:
+    def files(self, _assignment: Assignment, /) -> Mapping[str, str]:
+        return {}
+
+    def argv(self, assignment: Assignment, _program: Program, /) -> list[str]:
         try:
             argv = shlex.split(assignment.command or "")
         except ValueError as error:

@@ -15,11 +15,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Result, sentence
+from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Program, Result, sentence
 from ao_actions.agents.process import Ended, supervise
 from ao_actions.errors import AgentError
 
 EVIDENCE_LIMIT = 4_000_000
+SECRET_LENGTH = 8  # a shorter value is no secret, and would be found everywhere
 
 # What a runner gives its job: tokens, file commands, the artifact and cache services.
 # An agent that held one of these could act as the job.
@@ -29,9 +30,7 @@ FORBIDDEN = ("GITHUB_", "ACTIONS_", "RUNNER_")
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
 
 
-def run(
-    agent: Agent, assignment: Assignment, *, now: datetime, program: Path | None = None
-) -> Result:
+def run(agent: Agent, assignment: Assignment, *, now: datetime, program: Program = ()) -> Result:
     """Run to the end or the limit, and judge. `program` is what `agent.install` returned.
 
     AgentError for a configuration that cannot work; everything else is a Result.
@@ -52,9 +51,8 @@ def run(
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in an argument
         detail = sentence(f"{agent.name} could not be started: {error}")
         return Result(outcome=Outcome.ERROR, detail=detail)
-    end = _exit(agent, assignment, ended, ended_at=now + timedelta(seconds=ended.seconds))
-    result = replace(agent.read(assignment, end), transcript=transcript)
-    return _masked(result, assignment.environment)
+    result = agent.read(assignment, _exit(agent, assignment, ended, started=now))
+    return _masked(replace(result, transcript=transcript), assignment)
 
 
 def environment_for(agent: Agent, assignment: Assignment) -> dict[str, str]:
@@ -81,16 +79,24 @@ def environment_for(agent: Agent, assignment: Assignment) -> dict[str, str]:
     return environment
 
 
-def _masked(result: Result, environment: Mapping[str, str]) -> Result:
+def secrets_of(assignment: Assignment) -> list[str]:
+    """The secrets that an agent was given, the longest first: one may be a part of another."""
+    values = [
+        value
+        for name, value in assignment.environment.items()
+        if _SECRET.search(name) and len(value) >= SECRET_LENGTH
+    ]
+    if assignment.endpoint is not None and len(assignment.endpoint.key) >= SECRET_LENGTH:
+        values.append(assignment.endpoint.key)
+    return sorted(values, key=len, reverse=True)
+
+
+def _masked(result: Result, assignment: Assignment) -> Result:
     """The result without the secrets that the agent was given.
 
     Its words are published by a job that does not hold them and so could not find them.
     """
-    secrets = sorted(
-        (value for name, value in environment.items() if _SECRET.search(name) and len(value) >= 8),
-        key=len,
-        reverse=True,  # one secret may be a part of another
-    )
+    secrets = secrets_of(assignment)
 
     def mask(text: str) -> str:
         for secret in secrets:
@@ -127,7 +133,13 @@ def _prepare(agent: Agent, assignment: Assignment) -> Path:
             directory.unlink()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for relative in agent.evidence.values():
-        _remove(assignment.scratch / relative)
+        if "*" not in relative:  # what a glob finds may be a session that is to be resumed
+            _remove(assignment.scratch / relative)
+    for name, content in agent.files(assignment).items():
+        path = assignment.scratch / name
+        _remove(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
     count = len(list(logs.glob(f"{agent.name}.*.log")))
     transcript = logs / f"{agent.name}.{count + 1}.log"
     _remove(transcript)
@@ -141,13 +153,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _exit(agent: Agent, assignment: Assignment, ended: Ended, *, ended_at: datetime) -> Exit:
+def _exit(agent: Agent, assignment: Assignment, ended: Ended, *, started: datetime) -> Exit:
     return Exit(
         code=ended.code,
         timed_out=ended.timed_out,
         stdout=ended.stdout,
         stderr=ended.stderr,
-        ended=ended_at,
+        started=started,
+        ended=started + timedelta(seconds=ended.seconds),
         files=read_evidence(assignment.scratch, agent.evidence),
     )
 
@@ -159,16 +172,34 @@ def read_evidence(scratch: Path, evidence: Mapping[str, str]) -> dict[str, bytes
     the limit comes one byte too long, for the reader to refuse.
     """
     found: dict[str, bytes] = {}
-    root = scratch.resolve()
-    for name, relative in evidence.items():
-        path = scratch / relative
-        with contextlib.suppress(OSError):  # absent, a link, a directory
-            if not path.parent.resolve(strict=True).is_relative_to(root):
-                continue
-            with open(path, "rb", opener=_open_as_it_is) as file:
-                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    found[name] = file.read(EVIDENCE_LIMIT + 1)
+    for name, pattern in evidence.items():
+        content = next(map(_content, regular_files(scratch, pattern)), None)
+        if content is not None:
+            found[name] = content
     return found
+
+
+def regular_files(scratch: Path, pattern: str) -> list[Path]:
+    """Files below the scratch directory that match a path or glob, the newest first.
+
+    No links, nothing but plain files, and nothing behind a link that leads out of it.
+    """
+    root = scratch.resolve()
+    dated: list[tuple[float, Path]] = []
+    for path in scratch.glob(pattern):
+        with contextlib.suppress(OSError):  # gone, or a directory that we may not read
+            status = path.lstat()
+            inside = path.parent.resolve(strict=True).is_relative_to(root)
+            if stat.S_ISREG(status.st_mode) and inside:
+                dated.append((status.st_mtime, path))
+    return [path for _, path in sorted(dated, key=lambda pair: (-pair[0], pair[1]))]
+
+
+def _content(path: Path) -> bytes | None:
+    with contextlib.suppress(OSError), open(path, "rb", opener=_open_as_it_is) as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file.read(EVIDENCE_LIMIT + 1)
+    return None
 
 
 def _open_as_it_is(path: str, flags: int) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from ao_actions import __version__
-from ao_actions.agents import AGENTS
+from ao_actions.agents import AGENTS, providers
 from ao_actions.config import Config
 from ao_actions.rendering import render
 from ao_actions.setup.pins import ENTERPRISE_PINS, PINS
@@ -64,5 +64,5 @@ def secrets(agents: Iterable[str], agent_auth: str = "key") -> list[str]:
     """Names of the secrets that the agents' step gets: an OAuth token or keys, never both."""
     if agent_auth == "copilot":
         return []
-    names = {name for agent in agents for name in AGENTS[agent].secrets}
+    names = {name for agent in agents for name in providers.names(AGENTS[agent])}
     return sorted(name for name in names if ("OAUTH" in name) == (agent_auth == "oauth"))

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ao_actions.agents import AGENTS, Agent, Assignment, Result, run
+from ao_actions.agents import AGENTS, Agent, Assignment, Result, providers, run
 from ao_actions.agents import Outcome as Said
+from ao_actions.agents.launch import secrets_of
 from ao_actions.config import Config
 from ao_actions.core import text
 from ao_actions.core.model import Claim, Outcome, Phase, Spent, TaskRecord
@@ -28,7 +29,6 @@ from ao_actions.work import brief, checkout, handoff, reading, verify
 from ao_actions.work.checkout import Checkout
 from ao_actions.work.handoff import Handoff, ThreadReply, Verification
 
-SECRET_LENGTH = 8  # a shorter value is no secret, and would be found everywhere
 MENDS = 2  # times that the agent may mend what the verify commands find
 OUTCOMES = {
     Said.DONE: Outcome.CHANGES,
@@ -146,7 +146,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     assignment = _assignment(attempt, agent, claim, tree)
     told = brief.write(assigned, attempt.config)
     result, verified = _run(attempt, agent, assignment, told)
-    return _pack(attempt, agent, tree, result, verified)
+    return _pack(attempt, assignment, tree, result, verified)
 
 
 def _assignment(attempt: Attempt, agent: Agent, claim: Claim, tree: Checkout) -> Assignment:
@@ -165,6 +165,7 @@ def _assignment(attempt: Attempt, agent: Agent, claim: Claim, tree: Checkout) ->
             for name in agent.secrets
             if attempt.environment.get(name)
         },
+        endpoint=providers.direct(agent, attempt.environment),
     )
 
 
@@ -196,7 +197,7 @@ def _run(
     raise AssertionError("the last turn returns")  # pragma: no cover
 
 
-def _keep_transcript(attempt: Attempt, agent: Agent, result: Result) -> None:
+def _keep_transcript(attempt: Attempt, assignment: Assignment, result: Result) -> None:
     """Whoever can read the repository can download artifacts: so the transcript is kept in
     private repositories only, and without the agent's keys (design 6)."""
     if result.transcript is None or not result.transcript.exists():
@@ -204,10 +205,8 @@ def _keep_transcript(attempt: Attempt, agent: Agent, result: Result) -> None:
     if not attempt.client.get("")["private"]:
         return
     content = result.transcript.read_bytes()
-    for name in agent.secrets:
-        value = attempt.environment.get(name, "")
-        if len(value) >= SECRET_LENGTH:
-            content = content.replace(value.encode(), b"***")
+    for secret in secrets_of(assignment):
+        content = content.replace(secret.encode(), b"***")
     folder = attempt.places.handoff
     folder.mkdir(parents=True, exist_ok=True)
     (folder / handoff.TRANSCRIPT).write_bytes(content)
@@ -215,7 +214,7 @@ def _keep_transcript(attempt: Attempt, agent: Agent, result: Result) -> None:
 
 def _pack(
     attempt: Attempt,
-    agent: Agent,
+    assignment: Assignment,
     tree: Checkout,
     result: Result,
     verified: tuple[Verification, ...],
@@ -232,7 +231,7 @@ def _pack(
         outcome, detail = Outcome.AGENT_ERROR, f"the verify command fails: {failed[0]}"
     if commit is not None:
         checkout.bundle(tree, commit, folder)
-    _keep_transcript(attempt, agent, result)
+    _keep_transcript(attempt, assignment, result)
     usage = result.usage
     tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
     return Handoff(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ao_actions.agents import AGENTS, Assignment
+from ao_actions.agents import AGENTS, Assignment, Program
 from tests.agents.assignment import MakeAssignment
 from tests.agents.processes import processes_with
 
@@ -58,10 +58,8 @@ def left_over(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def claude() -> Path:
+def claude() -> Program:
     """The pinned Claude Code, installed once for all runs of the tests."""
     repository = Path(__file__).parents[2]
     cache = Path(os.environ.get("AO_TEST_CACHE") or repository / ".cache" / "agents")
-    program = AGENTS["claude-code"].install(cache)
-    assert program is not None
-    return program
+    return AGENTS["claude-code"].install(cache)

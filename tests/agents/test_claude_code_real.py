@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ao_actions.agents import AGENTS, Outcome, Result, run
+from ao_actions.agents import AGENTS, Outcome, Program, Result, providers, run
 from tests.agents.assignment import MakeAssignment
 from tests.model_server import Answer, Cut, Failure, Hang, ModelServer, Request, Say, Turn, Use
 from tests.model_server.anthropic import subscription_limit
@@ -37,13 +37,15 @@ Play = Callable[..., Played]
 
 
 @pytest.fixture
-def play(assign: MakeAssignment, claude: Path) -> Play:
+def play(assign: MakeAssignment, claude: Program) -> Play:
     def play(
         script: Iterable[Turn], *, environment: Mapping[str, str] = KEY, **changes: Any
     ) -> Played:
         with ModelServer(script) as server:
             own = {"ANTHROPIC_BASE_URL": server.url, **environment}
-            assignment = assign(environment=own, **changes)
+            endpoint = providers.direct(CLAUDE, own)
+            others = {name: own[name] for name in own if name.startswith("CLAUDE_CODE_MAX")}
+            assignment = assign(environment=others, endpoint=endpoint, **changes)
             result = run(CLAUDE, assignment, now=datetime.now(UTC), program=claude)
         assert server.unknown == []
         return Played(result, tuple(server.asked))

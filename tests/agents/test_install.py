@@ -1,5 +1,6 @@
 """Installing with the real npm, from a registry of our own."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ao_actions.agents.install import NpmPackage, find_npm, install
+from ao_actions.agents.base import Program
+from ao_actions.agents.install import NpmPackage, find_node, find_npm, install
 from ao_actions.errors import AgentError, ToolMissingError
 from tests.agents.npm_registry import LAUNCHER, NATIVE, Registry, npm_registry
 
@@ -26,21 +28,37 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
 
 
 @pytest.fixture
-def pin(registry: Registry) -> NpmPackage:
+def pin(registry: Registry, tmp_path: Path) -> NpmPackage:
     """Version 1.0.0 of the agent, which is not the newest."""
     digests = registry.publish_agent("1.0.0")
     registry.publish_agent("1.1.0")
     return NpmPackage(
         agent="agent",
-        package=LAUNCHER,
         version="1.0.0",
         program="@ao/agent-*/agent",
-        sha512=digests,
+        lock=lock(tmp_path / "lock.json", "1.0.0", digests),
     )
 
 
-def says(program: Path) -> str:
-    return subprocess.run([program], capture_output=True, text=True, check=True).stdout
+def lock(path: Path, version: str, digests: dict[str, str]) -> Path:
+    """npm's lock file of the agent, with these digests."""
+    native = {"optionalDependencies": {NATIVE: version}, "hasInstallScript": True}
+    packages = {
+        f"node_modules/{name}": {
+            "version": version,
+            "integrity": f"sha512-{digest}",
+            **(native if name == LAUNCHER else {"optional": True}),
+        }
+        for name, digest in digests.items()
+    }
+    root = {"name": "pin", "version": "0.0.0", "dependencies": {LAUNCHER: version}}
+    text = {**root, "lockfileVersion": 3, "packages": {"": root, **packages}}
+    path.write_text(json.dumps(text))
+    return path
+
+
+def says(program: Program) -> str:
+    return subprocess.run(program, capture_output=True, text=True, check=True).stdout
 
 
 def visible(root: Path) -> list[str]:
@@ -77,23 +95,20 @@ def test_at_the_same_time_it_is_fetched_once(
 
 
 @pytest.mark.parametrize("package", [LAUNCHER, NATIVE])
-def test_another_hash_is_refused(pin: NpmPackage, tmp_path: Path, package: str) -> None:
-    other = replace(pin, sha512={**pin.sha512, package: "A" * 86 + "=="})
-    with pytest.raises(AgentError, match=f"{package} 1.0.0 is not what ao-actions pinned"):
-        install(other, tmp_path / "cache")
+def test_another_hash_is_refused(
+    pin: NpmPackage, registry: Registry, tmp_path: Path, package: str
+) -> None:
+    digests = {**registry.publish_agent("1.0.0"), package: "A" * 86 + "=="}
+    lock(pin.lock, "1.0.0", digests)
+    with pytest.raises(AgentError, match=r"could not be installed: Integrity|has no program"):
+        install(pin, tmp_path / "cache")
     assert visible(tmp_path / "cache") == []
 
 
-def test_a_package_that_nobody_pinned_carries_no_program(pin: NpmPackage, tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match="is not what ao-actions pinned"):
-        install(replace(pin, sha512={LAUNCHER: pin.sha512[LAUNCHER]}), tmp_path / "cache")
-
-
 def test_a_version_that_is_not_there(pin: NpmPackage, tmp_path: Path) -> None:
-    with pytest.raises(
-        AgentError, match=r"could not install @ao/agent@3\.0\.0: notarget No matching version"
-    ):
-        install(replace(pin, version="3.0.0"), tmp_path / "cache")
+    lock(pin.lock, "3.0.0", {LAUNCHER: "A" * 86 + "=="})
+    with pytest.raises(AgentError, match=r"agent 1\.0\.0 could not be installed: [^ ]+ .*3\.0\.0"):
+        install(pin, tmp_path / "cache")
     assert visible(tmp_path / "cache") == []
 
 
@@ -119,6 +134,14 @@ def test_without_node_the_wheel_is_taken(
     program = install(pin, tmp_path / "cache")
     monkeypatch.undo()
     assert says(program) == "agent 1.0.0\n"
+
+
+def test_an_interpreter_that_is_new_enough(tmp_path: Path) -> None:
+    node = find_node("agent", (18,))
+    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("v")
+    with pytest.raises(ToolMissingError, match=r"agent needs Node\.js 99\.1 or newer \(found: "):
+        find_node("agent", (99, 1))
 
 
 def test_without_any_npm(monkeypatch: pytest.MonkeyPatch) -> None:
