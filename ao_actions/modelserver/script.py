@@ -1,11 +1,8 @@
-"""What the model says, turn by turn, in no protocol's words.
+"""What the model says, turn by turn, in no protocol's words and no agent's tools."""
 
-A script is a tuple of turns. It can also be written as plain data (YAML or JSON), see `turns`.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,33 +14,79 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A call of one of the agent's tools."""
+    """A call of one of the agent's tools, by its name. A freeform tool takes a text as input."""
 
     tool: str
-    input: Mapping[str, Any] = field(default_factory=dict)
+    input: Mapping[str, Any] | str = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Write this whole file, with whatever tool the agent offers (`dialects`)."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a shell command, with whatever tool the agent offers (`dialects`)."""
+
+    command: str
+
+
+Block = Say | Use | Edit | Run
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer of the model. It stops for the tools if it uses any."""
+    """A whole answer of the model. It stops for the tools if it uses any.
 
-    blocks: tuple[Say | Use, ...]
+    `input_tokens` are all of the input; `cached_tokens` of them were read from a cache.
+    """
+
+    blocks: tuple[Block, ...]
     input_tokens: int = 1000
     output_tokens: int = 50
-
-    @property
-    def uses_tools(self) -> bool:
-        return any(isinstance(block, Use) for block in self.blocks)
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error status. By default it is the answer to every further request."""
+    """An error. By default it is the answer to every further request.
+
+    `kind` is the provider's word for it, where the one that belongs to `status` is not meant.
+    `error` are more fields of the provider's error object. `streamed` puts the error into a stream
+    that began with 200, if the request asks for a stream.
+    """
 
     status: int
     message: str = "scripted failure"
     headers: Mapping[str, str] = field(default_factory=dict)
     once: bool = False
+    kind: str = ""
+    error: Mapping[str, Any] = field(default_factory=dict)
+    streamed: bool = False
+
+
+LimitKind = Literal["usage", "rate", "quota", "overloaded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the provider; how it looks is told by the protocol's row in `limits.LIMITS`.
+
+    `usage`: what a subscription allows is used up until `reset` (epoch second). `rate`: too many
+    requests, come back after `retry_after` seconds. `quota`: nothing is left and no time helps.
+    `overloaded`: the provider has no room.
+    """
+
+    kind: LimitKind
+    reset: int | None = None
+    retry_after: float | None = None
+    message: str = ""
+    once: bool = False
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +104,20 @@ class Hang:
     once: bool = False
 
 
-Turn = Answer | Failure | Cut | Hang
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """An answer whose parts come spread over this many seconds."""
+
+    answer: Answer
+    seconds: float
 
 
-def turns(data: Iterable[Mapping[str, Any]]) -> tuple[Turn, ...]:
-    """Read a script from plain data: one mapping per turn.
-
-    `{say: TEXT}`, `{use: TOOL, input: {...}}`, `{blocks: [...]}`, `{status: 429, message: TEXT,
-    headers: {...}}`, `{cut: TEXT}`, `{hang: true}`; `once: true` where only one request is to fail.
-    """
-    return tuple(_turn(dict(item)) for item in data)
+Turn = Answer | Failure | Limit | Cut | Hang | Slow
 
 
-def _turn(item: dict[str, Any]) -> Turn:
-    if "status" in item:
-        return Failure(**item)
-    once = bool(item.get("once", False))
-    if "cut" in item:
-        return Cut(Answer((Say(item["cut"]),)), once=once)
-    if "hang" in item:
-        return Hang(once=once)
-    parts = item.get("blocks", [item])
-    blocks = tuple(_block(part) for part in parts)
-    tokens = {key: item[key] for key in ("input_tokens", "output_tokens") if key in item}
-    return Answer(blocks, **tokens)
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The turns of one task: of the conversations in which `when` occurs ("" occurs in all)."""
 
-
-def _block(part: Mapping[str, Any]) -> Say | Use:
-    if "say" in part:
-        return Say(part["say"])
-    return Use(part["use"], part.get("input", {}))
+    turns: tuple[Turn, ...]
+    when: str = ""

@@ -1,36 +1,60 @@
 """The server itself: a thread on a free loopback port that plays a script and records requests."""
 
+import gzip
 import json
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.model_server.anthropic import Anthropic
-from tests.model_server.script import Answer, Cut, Failure, Hang, Turn
-from tests.model_server.wire import Reply, Request, Wire
+from ao_actions.modelserver import limits
+from ao_actions.modelserver.anthropic import Anthropic
+from ao_actions.modelserver.chat import Chat
+from ao_actions.modelserver.dialects import speak, wants_blocks
+from ao_actions.modelserver.gemini import Gemini
+from ao_actions.modelserver.responses import Responses
+from ao_actions.modelserver.script import (
+    Answer,
+    Cut,
+    Failure,
+    Hang,
+    Limit,
+    Say,
+    Scenario,
+    Slow,
+    Turn,
+)
+from ao_actions.modelserver.wire import Reply, Request, Tool, Wire
 
-PROTOCOLS: tuple[Wire, ...] = (Anthropic(),)
+PROTOCOLS: tuple[Wire, ...] = (Anthropic(), Gemini(), Chat(), Responses())
 
-# Not a status that any client retries: a test whose script is too short is to fail at once.
+# Not a status that any client retries: a script that is too short is to fail at once.
 EXHAUSTED = Failure(400, "the script has no further turn")
+UNFORESEEN = Failure(400, "no scenario of the script is for this conversation")
+
+ASIDE = Answer((Say("ok"),))
 
 
 class ModelServer:
     """`with ModelServer(turns) as server:` gives a base URL at `server.url`.
 
+    The script is turns, or scenarios that each keep a position of their own. `cwd` is where the
+    agent works, for tools that demand absolute paths, if the conversation does not tell.
     `requests` holds every request, `asked` those that took a turn; `unknown` those that no
     protocol knows (answered 501).
     """
 
-    def __init__(self, script: Iterable[Turn]) -> None:
+    def __init__(self, script: Iterable[Turn | Scenario], *, cwd: Path | None = None) -> None:
         self.requests: list[Request] = []
         self.asked: list[Request] = []
         self.unknown: list[Request] = []
         self.reached = threading.Event()  # set by the first request that takes a turn
-        self._script = tuple(script)
-        self._position = 0
+        self._scenarios = _scenarios(script)
+        self._positions = [0] * len(self._scenarios)
+        self._cwd = cwd
         self._lock = threading.Lock()
         self._closing = threading.Event()
         server = self
@@ -61,46 +85,83 @@ class ModelServer:
         self._http.server_close()
         self._thread.join()
 
-    def respond(self, request: Request) -> tuple[Reply | None, Turn | None]:
-        """The reply, and the turn that it plays; (None, turn) never answers."""
+    def respond(self, request: Request) -> Reply | None:
+        """The reply; None never answers."""
         with self._lock:
             self.requests.append(request)
         for wire in PROTOCOLS:
             reply = wire.aside(request)
             if reply is not None:
-                return reply, None
+                return reply
             if wire.owns(request):
-                turn, number = self._next(request)
-                return _render(wire, request, turn, number), turn
+                return self._ask(wire, request)
         self.unknown.append(request)
-        return Reply((b"{}",), status=501), None
+        return Reply((b"{}",), status=501)
 
-    def wait_for_close(self) -> None:
-        self._closing.wait()
+    def wait_for_close(self, seconds: float | None = None) -> None:
+        """Wait this long, or until the server ends."""
+        self._closing.wait(seconds)
+
+    def _ask(self, wire: Wire, request: Request) -> Reply | None:
+        tools = wire.tools(request)
+        if not tools and not wants_blocks(request):
+            # A title or a summary that the agent wants beside the task: not a turn of the script.
+            return wire.answer(request, speak(ASIDE, request, tools, None), number=0)
+        turn, number = self._next(request)
+        return self._render(wire, request, tools, turn, number)
 
     def _next(self, request: Request) -> tuple[Turn, int]:
         with self._lock:
             self.asked.append(request)
             self.reached.set()
-            if self._position >= len(self._script):
-                return EXHAUSTED, self._position
-            turn = self._script[self._position]
-            if isinstance(turn, Answer) or turn.once:
-                self._position += 1
-            return turn, len(self.asked)
+            number = len(self.asked)
+            text = request.text
+            for index, scenario in enumerate(self._scenarios):
+                if scenario.when in text:
+                    return self._advance(index), number
+            return UNFORESEEN, number
+
+    def _advance(self, index: int) -> Turn:
+        script, position = self._scenarios[index].turns, self._positions[index]
+        if position >= len(script):
+            return EXHAUSTED
+        turn = script[position]
+        if isinstance(turn, Answer | Slow) or turn.once:
+            self._positions[index] += 1
+        return turn
+
+    def _render(
+        self, wire: Wire, request: Request, tools: tuple[Tool, ...], turn: Turn, number: int
+    ) -> Reply | None:
+        match turn:
+            case Hang():
+                return None
+            case Limit():
+                return wire.failure(request, limits.failure(wire.name, turn))
+            case Failure():
+                return wire.failure(request, turn)
+            case Answer():
+                spoken = speak(turn, request, tools, self._cwd)
+                return wire.answer(request, spoken, number=number)
+            case Slow(answer=answer, seconds=seconds):
+                reply = wire.answer(
+                    request, speak(answer, request, tools, self._cwd), number=number
+                )
+                return replace(reply, seconds=seconds)
+            case Cut(answer=answer):
+                reply = wire.answer(
+                    request, speak(answer, request, tools, self._cwd), number=number
+                )
+                half = reply.chunks[: len(reply.chunks) // 2]
+                return replace(reply, chunks=half, whole=False)
 
 
-def _render(wire: Wire, request: Request, turn: Turn, number: int) -> Reply | None:
-    match turn:
-        case Answer():
-            return wire.answer(request, turn, number=number)
-        case Cut(answer=answer):
-            whole = wire.answer(request, answer, number=number)
-            return Reply(whole.chunks[: len(whole.chunks) // 2], content_type=whole.content_type)
-        case Failure():
-            return wire.failure(turn)
-        case Hang():
-            return None
+def _scenarios(script: Iterable[Turn | Scenario]) -> tuple[Scenario, ...]:
+    """Bare turns, taken together, are one more scenario: that of every other conversation."""
+    entries = tuple(script)
+    scenarios = tuple(entry for entry in entries if isinstance(entry, Scenario))
+    bare = tuple(entry for entry in entries if not isinstance(entry, Scenario))
+    return (*scenarios, Scenario(bare)) if bare or not scenarios else scenarios
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -120,29 +181,36 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's name
-        """Silence: the tests read `requests`."""
+        """Silence: whoever wants to know reads `requests`."""
 
     def _handle(self) -> None:
         self.close_connection = True
         try:
-            reply, turn = self.model.respond(self._request())
+            reply = self._reply()
             if reply is None:
                 self.model.wait_for_close()
                 return
-            self._send(reply, whole=not isinstance(turn, Cut))
+            self._send(reply)
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def _request(self) -> Request:
+    def _reply(self) -> Reply | None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        encoding = self.headers.get("content-encoding", "identity").lower()
+        if encoding == "gzip":
+            raw = gzip.decompress(raw)
+        elif encoding != "identity":
+            return Reply((b"{}",), status=415)
         try:
             body = json.loads(raw) if raw else {}
         except ValueError:
             body = {}
         headers = {name.lower(): value for name, value in self.headers.items()}
-        return Request(self.command, self.path, headers, body if isinstance(body, dict) else {})
+        if not isinstance(body, dict):
+            body = {}
+        return self.model.respond(Request(self.command, self.path, headers, body))
 
-    def _send(self, reply: Reply, *, whole: bool) -> None:
+    def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
         self.send_header("content-type", reply.content_type)
         self.send_header("transfer-encoding", "chunked")
@@ -153,7 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         for chunk in reply.chunks:
+            if reply.seconds:
+                self.model.wait_for_close(reply.seconds / len(reply.chunks))
             self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
             self.wfile.flush()
-        if whole:
+        if reply.whole:
             self.wfile.write(b"0\r\n\r\n")
