@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ao_actions.modelserver.script import Failure, Say, Use
-from ao_actions.modelserver.wire import Reply, Request, Spoken, Tool, mappings, stream, whole
+from ao_actions.modelserver.wire import Reply, Request, Spoken, Tool, offered, stream, whole
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -36,11 +36,7 @@ class Anthropic:
         return request.method == "POST" and request.route.endswith("/v1/messages")
 
     def tools(self, request: Request) -> tuple[Tool, ...]:
-        return tuple(
-            Tool(tool["name"], tool.get("description", ""), tool.get("input_schema") or {})
-            for tool in mappings(request.body.get("tools"))
-            if "name" in tool
-        )
+        return offered(request.body.get("tools"), "input_schema")
 
     def answer(self, request: Request, spoken: Spoken, *, number: int) -> Reply:
         message = _message(request, spoken, number=number)

@@ -8,7 +8,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ao_actions.modelserver.script import Answer, Failure, Say, Use
-from ao_actions.modelserver.wire import MODEL, Reply, Request, Spoken, Tool, mappings, stream, whole
+from ao_actions.modelserver.wire import (
+    MODEL,
+    Reply,
+    Request,
+    Spoken,
+    Tool,
+    mappings,
+    offered,
+    stream,
+    whole,
+)
 
 ERROR_TYPES = {429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 ERROR_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
@@ -31,16 +41,8 @@ class Chat:
         return request.method == "POST" and request.route.endswith("/chat/completions")
 
     def tools(self, request: Request) -> tuple[Tool, ...]:
-        functions = [
-            tool["function"]
-            for tool in mappings(request.body.get("tools"))
-            if isinstance(tool.get("function"), dict)
-        ]
-        return tuple(
-            Tool(each["name"], each.get("description", ""), each.get("parameters") or {})
-            for each in functions
-            if "name" in each
-        )
+        functions = [tool.get("function") for tool in mappings(request.body.get("tools"))]
+        return offered(functions, "parameters")
 
     def answer(self, request: Request, spoken: Spoken, *, number: int) -> Reply:
         frame = {

@@ -15,6 +15,7 @@ from ao_actions.modelserver.wire import (
     Tool,
     encoded,
     mappings,
+    offered,
     stream,
     whole,
 )
@@ -49,19 +50,12 @@ class Gemini:
         return request.method == "POST" and request.route.endswith(own)
 
     def tools(self, request: Request) -> tuple[Tool, ...]:
-        functions = [
+        return tuple(
             function
             for tool in mappings(request.body.get("tools"))
-            for function in mappings(tool.get("functionDeclarations"))
-        ]
-        return tuple(
-            Tool(
-                each["name"],
-                each.get("description", ""),
-                each.get("parametersJsonSchema") or each.get("parameters") or {},
+            for function in offered(
+                tool.get("functionDeclarations"), "parametersJsonSchema", "parameters"
             )
-            for each in functions
-            if "name" in each
         )
 
     def answer(self, request: Request, spoken: Spoken, *, number: int) -> Reply:

@@ -116,11 +116,7 @@ def _answer(what: str, entry: dict[str, Any], where: str) -> Answer | Slow:
     tokens = {key: entry.pop(key) for key in TOKENS if key in entry}
     seconds = entry.pop("slow", None)
     parts = entry["blocks"] if what == "blocks" else [entry]
-    blocks = (
-        [_block(part, f"{where}, block {number}") for number, part in enumerate(parts, 1)]
-        if what == "blocks"
-        else [_block(entry, where)]
-    )
+    blocks = [_block(part, f"{where}, block {number}") for number, part in enumerate(parts, 1)]
     answer = Answer(tuple(blocks), **tokens)
     return answer if seconds is None else Slow(answer, seconds)
 
@@ -144,13 +140,9 @@ def _entry(
     item: object, known: Mapping[str, tuple[str, ...]], where: str
 ) -> tuple[str, dict[str, Any]]:
     """What an entry is, and its keys, each of the right type. Raises ValueError."""
-    if not isinstance(item, dict):
-        raise ValueError(f"{where}: expected a mapping with one of {', '.join(known)}")
-    found = [key for key in known if key in item]
-    if len(found) != 1:
-        raise ValueError(
-            f"{where}: expected one of {', '.join(known)}, found {', '.join(map(str, item))}"
-        )
+    found = [key for key in known if key in item] if isinstance(item, dict) else []
+    if not isinstance(item, dict) or len(found) != 1:
+        raise ValueError(f"{where}: expected one of the keys {', '.join(known)}, found {item!r}")
     what = found[0]
     for key, value in item.items():
         if key != what and key not in known[what]:

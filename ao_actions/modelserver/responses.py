@@ -8,7 +8,7 @@ from typing import Any
 
 from ao_actions.modelserver.chat import arguments, openai_error
 from ao_actions.modelserver.script import Answer, Failure, Say, Use
-from ao_actions.modelserver.wire import MODEL, Reply, Request, Spoken, Tool, mappings, stream, whole
+from ao_actions.modelserver.wire import MODEL, Reply, Request, Spoken, Tool, offered, stream, whole
 
 # Type of an item: the name of its text, the events that carry it.
 CALLS = {
@@ -22,23 +22,14 @@ class Responses:
 
     name = "responses"
 
-    def aside(self, request: Request) -> Reply | None:
+    def aside(self, request: Request) -> Reply | None:  # noqa: ARG002  as every protocol
         return None
 
     def owns(self, request: Request) -> bool:
         return request.method == "POST" and request.route.endswith("/responses")
 
     def tools(self, request: Request) -> tuple[Tool, ...]:
-        return tuple(
-            Tool(
-                tool["name"],
-                tool.get("description", ""),
-                tool.get("parameters") or {},
-                freeform=tool.get("type") == "custom",
-            )
-            for tool in mappings(request.body.get("tools"))
-            if tool.get("type") in {"function", "custom"} and "name" in tool
-        )
+        return offered(request.body.get("tools"), "parameters")
 
     def answer(self, request: Request, spoken: Spoken, *, number: int) -> Reply:
         items = [_item(block, f"{number:04}_{i}") for i, block in enumerate(spoken.blocks)]
@@ -83,11 +74,6 @@ def _begun(request: Request, number: int) -> dict[str, Any]:
         "output": [],
         "error": None,
         "incomplete_details": None,
-        "instructions": None,
-        "metadata": {},
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
         "usage": None,
     }
 

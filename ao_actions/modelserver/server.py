@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,8 +44,8 @@ class ModelServer:
 
     The script is turns, or scenarios that each keep a position of their own. `cwd` is where the
     agent works, for tools that demand absolute paths, if the conversation does not tell.
-    `requests` holds every request, `asked` those that took a turn; `unknown` those that no
-    protocol knows (answered 501).
+    `requests` holds every request, `asked` those that took a turn; `unknown` those that
+    nobody understands (answered 501, 400, 411 or 415).
     """
 
     def __init__(self, script: Iterable[Turn | Scenario], *, cwd: Path | None = None) -> None:
@@ -95,8 +96,13 @@ class ModelServer:
                 return reply
             if wire.owns(request):
                 return self._ask(wire, request)
-        self.unknown.append(request)
-        return Reply((b"{}",), status=501)
+        return self.refuse(request, 501)
+
+    def refuse(self, request: Request, status: int) -> Reply:
+        """The reply to a request that nobody understands, which is remembered as unknown."""
+        with self._lock:
+            self.unknown.append(request)
+        return Reply((b"{}",), status=status)
 
     def wait_for_close(self, seconds: float | None = None) -> None:
         """Wait this long, or until the server ends."""
@@ -107,8 +113,7 @@ class ModelServer:
         if not tools and not wants_blocks(request):
             # A title or a summary that the agent wants beside the task: not a turn of the script.
             return wire.answer(request, speak(ASIDE, request, tools, None), number=0)
-        turn, number = self._next(request)
-        return self._render(wire, request, tools, turn, number)
+        return self._render(wire, request, tools, *self._next(request))
 
     def _next(self, request: Request) -> tuple[Turn, int]:
         with self._lock:
@@ -133,6 +138,9 @@ class ModelServer:
     def _render(
         self, wire: Wire, request: Request, tools: tuple[Tool, ...], turn: Turn, number: int
     ) -> Reply | None:
+        def said(answer: Answer) -> Reply:
+            return wire.answer(request, speak(answer, request, tools, self._cwd), number=number)
+
         match turn:
             case Hang():
                 return None
@@ -141,17 +149,11 @@ class ModelServer:
             case Failure():
                 return wire.failure(request, turn)
             case Answer():
-                spoken = speak(turn, request, tools, self._cwd)
-                return wire.answer(request, spoken, number=number)
+                return said(turn)
             case Slow(answer=answer, seconds=seconds):
-                reply = wire.answer(
-                    request, speak(answer, request, tools, self._cwd), number=number
-                )
-                return replace(reply, seconds=seconds)
+                return replace(said(answer), seconds=seconds)
             case Cut(answer=answer):
-                reply = wire.answer(
-                    request, speak(answer, request, tools, self._cwd), number=number
-                )
+                reply = said(answer)
                 half = reply.chunks[: len(reply.chunks) // 2]
                 return replace(reply, chunks=half, whole=False)
 
@@ -195,20 +197,19 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def _reply(self) -> Reply | None:
-        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-        encoding = self.headers.get("content-encoding", "identity").lower()
-        if encoding == "gzip":
-            raw = gzip.decompress(raw)
-        elif encoding != "identity":
-            return Reply((b"{}",), status=415)
-        try:
-            body = json.loads(raw) if raw else {}
-        except ValueError:
-            body = {}
         headers = {name.lower(): value for name, value in self.headers.items()}
-        if not isinstance(body, dict):
-            body = {}
-        return self.model.respond(Request(self.command, self.path, headers, body))
+        request = Request(self.command, self.path, headers, {})
+        encoding = headers.get("content-encoding", "identity")
+        if encoding not in {"identity", "gzip"}:
+            return self.model.refuse(request, 415)
+        if "transfer-encoding" in headers:
+            return self.model.refuse(request, 411)
+        raw = self.rfile.read(int(headers.get("content-length") or 0))
+        try:
+            body = json.loads((gzip.decompress(raw) if encoding == "gzip" else raw) or "{}")
+        except (ValueError, EOFError, OSError, zlib.error):
+            return self.model.refuse(request, 400)
+        return self.model.respond(replace(request, body=body if isinstance(body, dict) else {}))
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
