@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.model_server import Answer, Cut, Failure, Hang, ModelServer, Say, Use, turns
+from ao_actions.modelserver import Answer, Cut, Failure, Hang, ModelServer, Say, Use, turns
 
 TOOLS = [{"name": "Bash"}]
 
