@@ -109,6 +109,7 @@ class ClaudeCode:
         verdict = _verdict(assignment, end, records)
         final = _final(records) or {}
         report = read_report(end.files.get("report"))
+        refused = _refused_session(assignment, end, records)
         said = final.get("result")
         notes = (verdict.detail, _denied(final), report.note)
         return Result(
@@ -118,8 +119,8 @@ class ClaudeCode:
             usage=_usage(records, resumed=assignment.session is not None),
             until=verdict.until,
             proven=verdict.proven,
-            session=_session(records),
-            session_refused=_refused_session(assignment, end, records),
+            session=None if refused else _session(records),
+            session_refused=refused,
             replies=report.replies,
         )
 
