@@ -125,7 +125,10 @@ def test_an_absolute_path_stays() -> None:
         assert CHAT.ask(server, tools=(tool,)).calls[0][1]["file_path"] == "/other/n.txt"
 
 
-def test_a_patch_goes_before_a_shell() -> None:
+def test_codex_edits_by_patch_and_copilot_by_shell() -> None:
+    with ModelServer([Answer((Edit("a.txt", ""),))]) as server:
+        got = RESPONSES.ask(server, tools=(("apply_patch", None), ("bash", {})))
+    assert [name for name, _ in got.calls] == ["bash"]
     tools = (("exec_command", schema(cmd=TEXT)), ("apply_patch", None))
     with ModelServer([Answer((Edit("d/a.txt", "x\ny"), Run("ls")))]) as server:
         got = RESPONSES.ask(server, tools=tools)
@@ -148,7 +151,7 @@ def test_what_no_tool_can_do_is_said() -> None:
         got = CHAT.ask(server, tools=(("search", {}),))
     assert got.calls == ()
     assert "I was offered no tool that could run: ls" in got.text
-    assert "a.txt" in got.text
+    assert "I was offered no tool that could write: a.txt" in got.text
 
 
 AIDER = "Every change is a *SEARCH/REPLACE block*.\n"
