@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from ao_actions.agents import AGENTS, Outcome, Program, Result, providers, run
+from ao_actions.modelserver import Answer, Cut, Failure, Hang, ModelServer, Request, Say, Turn, Use
+from ao_actions.modelserver.limits import subscription_limit
 from tests.agents.assignment import MakeAssignment
-from tests.model_server import Answer, Cut, Failure, Hang, ModelServer, Request, Say, Turn, Use
-from tests.model_server.anthropic import subscription_limit
 
 CLAUDE = AGENTS["claude-code"]
 KEY = {"ANTHROPIC_API_KEY": "key-of-a-test"}

@@ -17,12 +17,12 @@ from ao_actions.agents import AGENTS
 from ao_actions.config import AgentSettings, Config
 from ao_actions.core.model import Outcome
 from ao_actions.git import Remote
+from ao_actions.modelserver import Answer, ModelServer, Say, Use
 from ao_actions.runtime import Job
 from ao_actions.work import session
 from ao_actions.work.handoff import Handoff
 from tests.integration.conftest import NAME, Factory
 from tests.integration.test_publish import FIX, check, claimed, remark
-from tests.model_server import Answer, ModelServer, Say, Use
 
 
 def with_agent(factory: Factory, script: str, **more: Any) -> Config:
