@@ -15,16 +15,16 @@ from ao_actions.modelserver.script import Answer, Block, Edit, Run, Say, Use
 from ao_actions.modelserver.wire import Request, Spoken, Tool
 
 # A tool's name, in lower case without separators -> what it does: the role of each input and its
-# name where no schema tells. The first row that is offered is taken.
+# name where no schema tells. The first row that is offered and can do it is taken.
 DIALECTS: Mapping[str, Mapping[str, str]] = {
     "write": {"path": "file_path", "content": "content"},
     "writefile": {"path": "file_path", "content": "content"},
     "create": {"path": "path", "content": "file_text"},
     "createfile": {"path": "path", "content": "content"},
+    "bash": {"command": "command"},  # copilot's, whose patches add no file that exists
     "applypatch": {"patch": "input"},
     "execcommand": {"command": "cmd"},
     "shellcommand": {"command": "command"},
-    "bash": {"command": "command"},
     "shell": {"command": "command"},
     "runshellcommand": {"command": "command"},
 }
@@ -72,23 +72,30 @@ def _translated(block: Block, tools: Iterable[Tool], directory: str | None) -> S
 
 
 def _edit(edit: Edit, tools: Iterable[Tool], directory: str | None) -> Say | Use:
-    if (tool := _offered(tools, "path")) is not None:
+    tool = _offered(tools, "path", "patch", "command")
+    if tool is None:
+        return Say(f"I was offered no tool that could write: {edit.path}")
+    role = next(iter(DIALECTS[_row(tool)]))
+    if role == "path":
         path = _where(edit.path, tool, directory)
         return Use(tool.name, _input(tool, {"path": path, "content": edit.content}))
-    if (tool := _offered(tools, "patch")) is not None:
-        added = "".join(f"+{line}\n" for line in edit.content.splitlines() or [""])
-        patch = f"*** Begin Patch\n*** Add File: {edit.path}\n{added}*** End Patch\n"
-        return Use(tool.name, patch if tool.freeform else _input(tool, {"patch": patch}))
-    folder, path = shlex.quote(str(PurePosixPath(edit.path).parent)), shlex.quote(edit.path)
+    if role == "command":
+        return Use(tool.name, _input(tool, {"command": _written_by_shell(edit)}))
+    added = "".join(f"+{line}\n" for line in edit.content.splitlines() or [""])
+    patch = f"*** Begin Patch\n*** Add File: {edit.path}\n{added}*** End Patch\n"
+    return Use(tool.name, patch if tool.freeform else _input(tool, {"patch": patch}))
+
+
+def _written_by_shell(edit: Edit) -> str:
     # Not a here-document: this is exact for every content, without a final line end too.
-    command = f"mkdir -p {folder} && printf %s {shlex.quote(edit.content)} > {path}"
-    return _translated(Run(command), tools, directory)
+    folder, path = shlex.quote(str(PurePosixPath(edit.path).parent)), shlex.quote(edit.path)
+    return f"mkdir -p {folder} && printf %s {shlex.quote(edit.content)} > {path}"
 
 
-def _offered(tools: Iterable[Tool], role: str) -> Tool | None:
+def _offered(tools: Iterable[Tool], *roles: str) -> Tool | None:
     by_name = {_row(tool): tool for tool in tools}
-    names = (name for name, inputs in DIALECTS.items() if role in inputs and name in by_name)
-    return next((by_name[name] for name in names), None)
+    able = (name for name, inputs in DIALECTS.items() if not inputs.keys().isdisjoint(roles))
+    return next((by_name[name] for name in able if name in by_name), None)
 
 
 def _row(tool: Tool) -> str:

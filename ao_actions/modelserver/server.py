@@ -45,7 +45,7 @@ class ModelServer:
     The script is turns, or scenarios that each keep a position of their own. `cwd` is where the
     agent works, for tools that demand absolute paths, if the conversation does not tell.
     `requests` holds every request, `asked` those that took a turn; `unknown` those that
-    nobody understands (answered 501, 400, 411 or 415).
+    nobody understands (answered 501, 415 or 400).
     """
 
     def __init__(self, script: Iterable[Turn | Scenario], *, cwd: Path | None = None) -> None:
@@ -200,16 +200,23 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, {})
         encoding = headers.get("content-encoding", "identity")
+        raw = self._raw()
         if encoding not in {"identity", "gzip"}:
             return self.model.refuse(request, 415)
-        if "transfer-encoding" in headers:
-            return self.model.refuse(request, 411)
-        raw = self.rfile.read(int(headers.get("content-length") or 0))
         try:
             body = json.loads((gzip.decompress(raw) if encoding == "gzip" else raw) or "{}")
         except (ValueError, EOFError, OSError, zlib.error):
             return self.model.refuse(request, 400)
         return self.model.respond(replace(request, body=body if isinstance(body, dict) else {}))
+
+    def _raw(self) -> bytes:
+        if self.headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        return b"".join(parts)
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)

@@ -106,7 +106,7 @@ def test_another_hash_is_refused(
 
 
 def test_a_version_that_is_not_there(pin: NpmPackage, tmp_path: Path) -> None:
-    lock(pin.lock, "3.0.0", {LAUNCHER: "A" * 86 + "=="})
+    lock(pin.lock, "3.0.0", dict.fromkeys((LAUNCHER, NATIVE), "A" * 86 + "=="))
     with pytest.raises(AgentError, match=r"agent 1\.0\.0 could not be installed: [^ ]+ .*3\.0\.0"):
         install(pin, tmp_path / "cache")
     assert visible(tmp_path / "cache") == []

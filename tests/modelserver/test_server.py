@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ao_actions.modelserver import Answer, Cut, Failure, Hang, ModelServer, Say, Use, turns
+from ao_actions.modelserver import ModelServer, turns
 
 TOOLS = [{"name": "Bash"}]
 
@@ -20,25 +20,6 @@ def post(server: ModelServer, *, path: str = "/v1/messages?beta=true", **body: A
         {"X-Api-Key": "k"},
     )
     return urllib.request.urlopen(request)  # noqa: S310  loopback
-
-
-def test_a_script_as_data() -> None:
-    data: list[dict[str, Any]] = [
-        {"say": "Hello."},
-        {"blocks": [{"say": "I run."}, {"use": "Bash", "input": {"command": "ls"}}]},
-        {"use": "Read", "input_tokens": 7, "output_tokens": 3},
-        {"status": 429, "message": "slow", "headers": {"retry-after": "2"}, "once": True},
-        {"cut": "half"},
-        {"hang": True},
-    ]
-    assert turns(data) == (
-        Answer((Say("Hello."),)),
-        Answer((Say("I run."), Use("Bash", {"command": "ls"}))),
-        Answer((Use("Read"),), input_tokens=7, output_tokens=3),
-        Failure(429, "slow", {"retry-after": "2"}, once=True),
-        Cut(Answer((Say("half"),))),
-        Hang(),
-    )
 
 
 def test_one_object_or_a_stream() -> None:
