@@ -13,12 +13,14 @@ from ao_actions.agents.base import (
 )
 from ao_actions.agents.claude_code import ClaudeCode
 from ao_actions.agents.command import Command
+from ao_actions.agents.gemini import Gemini
 from ao_actions.agents.launch import run
 
 AGENTS: dict[str, Agent] = {
     agent.name: agent
     for agent in (
         ClaudeCode(),
+        Gemini(),
         Command(),
     )
 }

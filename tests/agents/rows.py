@@ -54,4 +54,9 @@ ROWS = (
         until=True,
         unauthorised="Failed to authenticate",
     ),
+    Row(
+        name="gemini",
+        credential="GEMINI_API_KEY",
+        unauthorised="the key of this test is wrong (look at the secret GEMINI_API_KEY)",
+    ),
 )
