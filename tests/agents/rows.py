@@ -59,4 +59,11 @@ ROWS = (
         credential="GEMINI_API_KEY",
         unauthorised="the key of this test is wrong (look at the secret GEMINI_API_KEY)",
     ),
+    Row(
+        name="kimi",
+        credential="MOONSHOT_API_KEY",
+        base="/v1",
+        unauthorised="the key of this test is wrong (look at the secret MOONSHOT_API_KEY)",
+        unknown_session="session_00000000-0000-4000-8000-000000000000",
+    ),
 )
