@@ -148,10 +148,20 @@ def _verdict(
     if final is None:
         why = "it has no key: put one into the secret GEMINI_API_KEY" if end.code == NO_KEY else ""
         return unfinished("gemini", assignment, end, why=why)
-    if final.get("status") == "success":
-        late = " and was then stopped at the time limit" if end.timed_out else ""
-        return Verdict(Outcome.DONE, f"gemini finished{late}")
-    return _failed(end, _error(records, final))
+    if final.get("status") != "success":
+        return _failed(end, _error(records, final))
+    said = _said(records).strip()
+    if _LIMIT.fullmatch(said):
+        # A gateway may send the limit as an ordinary answer; a model may also just say so.
+        return Verdict(Outcome.LIMITED, sentence(said), resets.in_text(said, end.ended), False)
+    late = " and was then stopped at the time limit" if end.timed_out else ""
+    return Verdict(Outcome.DONE, f"gemini finished{late}")
+
+
+# The whole message has to be the sentence: a limit that is merely mentioned is none.
+_LIMIT = re.compile(
+    r"You (?:have exhausted your daily|exceeded your current) quota[^\n.]{0,100}\.[^\n]{0,200}"
+)
 
 
 def _failed(end: Exit, error: str) -> Verdict:
@@ -164,7 +174,7 @@ def _failed(end: Exit, error: str) -> Verdict:
         # A bound of the attempt, as its time is: what was done so far stands.
         return Verdict(Outcome.TIMEOUT, why)
     if end.code in (401 % 256, 403 % 256) or "API key" in error:
-        return Verdict(Outcome.ERROR, f"{why} (look at the secret GEMINI_API_KEY)")
+        return Verdict(Outcome.ERROR, f"{why}; does the secret GEMINI_API_KEY hold a valid key?")
     return Verdict(Outcome.ERROR, why)
 
 

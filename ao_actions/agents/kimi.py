@@ -23,7 +23,6 @@ from ao_actions.agents.base import (
     sentence,
 )
 from ao_actions.agents.install import PINS, NpmPackage, install
-from ao_actions.agents.launch import EVIDENCE_LIMIT
 from ao_actions.agents.providers import PROVIDERS
 from ao_actions.agents.records import (
     BUDGET,
@@ -48,6 +47,7 @@ MODEL = "kimi-k2.7-code"
 
 # The prompt can only be an argument, which may not be as long as a brief.
 PROMPT = "Read the file `{brief}` to its end, in parts if it is long, and do what it says."
+RESUMED = "The file `{brief}` has been written anew. " + PROMPT
 
 SETTINGS = {
     "KIMI_DISABLE_TELEMETRY": "1",
@@ -104,9 +104,10 @@ class Kimi:
 
     def argv(self, assignment: Assignment, program: Program, /) -> list[str]:
         # `--prompt` allows what it does by itself; there is no other way that asks nobody.
-        prompt = PROMPT.format(brief=assignment.brief)
+        session = assignment.session
+        prompt = (PROMPT if session is None else RESUMED).format(brief=assignment.brief)
         argv = [*program, f"--prompt={prompt}", "--output-format=stream-json"]
-        return argv if assignment.session is None else [*argv, f"--session={assignment.session}"]
+        return argv if session is None else [*argv, f"--session={session}"]
 
     def environment(self, assignment: Assignment, /) -> dict[str, str]:
         settings = dict(SETTINGS)
@@ -140,6 +141,10 @@ class Kimi:
 
 def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> Verdict:
     if _hint(records) is not None:
+        said = _said([record for record in records if record.get("role") == "assistant"]).strip()
+        if _LIMIT.fullmatch(said):
+            # A gateway may send the limit as an ordinary answer; a model may also just say so.
+            return Verdict(Outcome.LIMITED, sentence(said), resets.in_text(said, end.ended), False)
         late = " and was then stopped at the time limit" if end.timed_out else ""
         return Verdict(Outcome.DONE, f"kimi finished{late}")
     limit = _limit(records)
@@ -154,6 +159,13 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     return _failed(error, end)
 
 
+# The whole message has to be the sentence: a limit that is merely mentioned is none.
+_LIMIT = re.compile(
+    r"(?:Rate limit reached|You(?:'ve| have) reached your|The usage limit has been reached)"
+    r"[^\n]{0,200}"
+)
+
+
 def _failed(error: str, end: Exit) -> Verdict:
     why = sentence(f"kimi: {error}")
     if BUDGET in error:
@@ -165,7 +177,7 @@ def _failed(error: str, end: Exit) -> Verdict:
         # A bound of the attempt, as its time is: what was done so far stands.
         return Verdict(Outcome.TIMEOUT, why)
     if error.startswith(("provider.auth_error:", "No model configured")):
-        return Verdict(Outcome.ERROR, f"{why} (look at the secret MOONSHOT_API_KEY)")
+        return Verdict(Outcome.ERROR, f"{why}; does the secret MOONSHOT_API_KEY hold a valid key?")
     return Verdict(Outcome.ERROR, why)
 
 
@@ -201,23 +213,20 @@ def _said(answers: Iterable[Record]) -> str:
 
 
 def _usage(end: Exit, turns: int) -> Usage:
-    """The use of this run: of a resumed session what came since the last prompt."""
-    wire = end.files.get("wire", b"")
-    if len(wire) > EVIDENCE_LIMIT:
-        return Usage(turns=turns)
-    used: list[Record] = []
-    for record in objects(wire):
+    """The use of this run: what came since the last prompt, if the file still has that."""
+    used: list[Record] | None = None
+    for record in objects(end.files.get("wire", b"")):
         if (
             record.get("type") == "turn.prompt"
             and mapping(record.get("origin")).get("kind") == "user"
         ):
-            used.clear()
-        elif record.get("type") == "usage.record":
+            used = []
+        elif record.get("type") == "usage.record" and used is not None:
             used.append(mapping(record.get("usage")))
     inputs = ("inputOther", "inputCacheRead", "inputCacheCreation")
     return Usage(
-        input_tokens=count(usage.get(key) for usage in used for key in inputs),
-        output_tokens=count(usage.get("output") for usage in used),
+        input_tokens=count(usage.get(key) for usage in used or () for key in inputs),
+        output_tokens=count(usage.get("output") for usage in used or ()),
         turns=turns,
     )
 

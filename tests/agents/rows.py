@@ -55,15 +55,23 @@ ROWS = (
         unauthorised="Failed to authenticate",
     ),
     Row(
+        name="codex",
+        credential="OPENAI_API_KEY",
+        base="/v1",
+        model="gpt-5.5",
+        until=True,
+        unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
+    ),
+    Row(
         name="gemini",
         credential="GEMINI_API_KEY",
-        unauthorised="the key of this test is wrong (look at the secret GEMINI_API_KEY)",
+        unauthorised="is wrong; does the secret GEMINI_API_KEY hold a valid key?",
     ),
     Row(
         name="kimi",
         credential="MOONSHOT_API_KEY",
         base="/v1",
-        unauthorised="the key of this test is wrong (look at the secret MOONSHOT_API_KEY)",
+        unauthorised="is wrong; does the secret MOONSHOT_API_KEY hold a valid key?",
         unknown_session="session_00000000-0000-4000-8000-000000000000",
     ),
 )
