@@ -28,6 +28,7 @@ from ao_actions.agents.records import (
     BUDGET,
     Record,
     Verdict,
+    finished,
     mapping,
     objects,
     unfinished,
@@ -153,9 +154,9 @@ def _verdict(
     said = _said(records).strip()
     if _LIMIT.fullmatch(said):
         # A gateway may send the limit as an ordinary answer; a model may also just say so.
-        return Verdict(Outcome.LIMITED, sentence(said), resets.in_text(said, end.ended), False)
-    late = " and was then stopped at the time limit" if end.timed_out else ""
-    return Verdict(Outcome.DONE, f"gemini finished{late}")
+        until = resets.in_text(said, end.ended)
+        return Verdict(Outcome.LIMITED, sentence(said), until, proven=False)
+    return finished("gemini", end)
 
 
 # The whole message has to be the sentence: a limit that is merely mentioned is none.

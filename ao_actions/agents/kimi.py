@@ -29,6 +29,7 @@ from ao_actions.agents.records import (
     Record,
     Verdict,
     count,
+    finished,
     mapping,
     objects,
     unfinished,
@@ -141,12 +142,7 @@ class Kimi:
 
 def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> Verdict:
     if _hint(records) is not None:
-        said = _said([record for record in records if record.get("role") == "assistant"]).strip()
-        if _LIMIT.fullmatch(said):
-            # A gateway may send the limit as an ordinary answer; a model may also just say so.
-            return Verdict(Outcome.LIMITED, sentence(said), resets.in_text(said, end.ended), False)
-        late = " and was then stopped at the time limit" if end.timed_out else ""
-        return Verdict(Outcome.DONE, f"kimi finished{late}")
+        return finished("kimi", end)
     limit = _limit(records)
     if limit is not None and end.code != 0:
         # What it prints itself; a tool's output stands on standard error too.
@@ -157,13 +153,6 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     if error is None or end.timed_out or end.code == 0:
         return unfinished("kimi", assignment, end)
     return _failed(error, end)
-
-
-# The whole message has to be the sentence: a limit that is merely mentioned is none.
-_LIMIT = re.compile(
-    r"(?:Rate limit reached|You(?:'ve| have) reached your|The usage limit has been reached)"
-    r"[^\n]{0,200}"
-)
 
 
 def _failed(error: str, end: Exit) -> Verdict:

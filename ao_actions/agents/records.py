@@ -58,6 +58,12 @@ def count(values: Iterable[Any]) -> int | None:
     return sum(counts) if counts else None
 
 
+def finished(name: str, end: Exit) -> Verdict:
+    """The verdict on a run whose last record says that all went well, whatever its exit code."""
+    late = " and was then stopped at the time limit" if end.timed_out else ""
+    return Verdict(Outcome.DONE, f"{name} finished{late}")
+
+
 def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -> Verdict:
     """The verdict on a run that ended without a last record: stopped, crashed, or never begun."""
     if end.timed_out:
