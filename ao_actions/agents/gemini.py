@@ -28,12 +28,15 @@ from ao_actions.agents.records import (
     BUDGET,
     Record,
     Verdict,
+    doubted,
     finished,
     mapping,
     objects,
     unfinished,
 )
 from ao_actions.agents.report import EVIDENCE, is_count, read_report
+
+KEY = "GEMINI_API_KEY"
 
 PIN = NpmPackage(
     agent="gemini",
@@ -81,7 +84,7 @@ class Gemini:
         title="Gemini CLI", source="npm", versions=("0.61.0", "0.61.0"), bounds=("turns",)
     )
     version: str | None = PIN.version
-    credentials = ("GEMINI_API_KEY",)
+    credentials = (KEY,)
     secrets: tuple[str, ...] = ()
     reads_brief = True
     evidence: Mapping[str, str] = EVIDENCE
@@ -147,7 +150,7 @@ def _verdict(
     assignment: Assignment, end: Exit, records: tuple[Record, ...], final: Record | None
 ) -> Verdict:
     if final is None:
-        why = "it has no key: put one into the secret GEMINI_API_KEY" if end.code == NO_KEY else ""
+        why = f"it has no key: put one into the secret {KEY}" if end.code == NO_KEY else ""
         return unfinished("gemini", assignment, end, why=why)
     if final.get("status") != "success":
         return _failed(end, _error(records, final))
@@ -175,7 +178,7 @@ def _failed(end: Exit, error: str) -> Verdict:
         # A bound of the attempt, as its time is: what was done so far stands.
         return Verdict(Outcome.TIMEOUT, why)
     if end.code in (401 % 256, 403 % 256) or "API key" in error:
-        return Verdict(Outcome.ERROR, f"{why}; does the secret GEMINI_API_KEY hold a valid key?")
+        return Verdict(Outcome.ERROR, doubted(why, KEY))
     return Verdict(Outcome.ERROR, why)
 
 

@@ -29,12 +29,15 @@ from ao_actions.agents.records import (
     Record,
     Verdict,
     count,
+    doubted,
     finished,
     mapping,
     objects,
     unfinished,
 )
 from ao_actions.agents.report import EVIDENCE, read_report
+
+KEY = "MOONSHOT_API_KEY"
 
 PIN = NpmPackage(
     agent="kimi",
@@ -74,7 +77,7 @@ class Kimi:
         note="kimi-cli, an older program of the same name, is refused",
     )
     version: str | None = PIN.version
-    credentials = ("MOONSHOT_API_KEY",)
+    credentials = (KEY,)
     secrets: tuple[str, ...] = ()
     reads_brief = False
     evidence: Mapping[str, str] = {
@@ -166,7 +169,7 @@ def _failed(error: str, end: Exit) -> Verdict:
         # A bound of the attempt, as its time is: what was done so far stands.
         return Verdict(Outcome.TIMEOUT, why)
     if error.startswith(("provider.auth_error:", "No model configured")):
-        return Verdict(Outcome.ERROR, f"{why}; does the secret MOONSHOT_API_KEY hold a valid key?")
+        return Verdict(Outcome.ERROR, doubted(why, KEY))
     return Verdict(Outcome.ERROR, why)
 
 

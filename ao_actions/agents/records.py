@@ -71,3 +71,8 @@ def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -
     how = f"exit code {end.code}" if end.code >= 0 else f"signal {-end.code}"
     said = why or last_line(end.stderr) or "it said nothing"
     return Verdict(Outcome.ERROR, f"{name} ended without a result ({how}): {said}")
+
+
+def doubted(why: str, secret: str) -> str:
+    """What it said of its key, with the way out."""
+    return f"{why.rstrip('.')}; does the secret {secret} hold a valid key?"

@@ -249,7 +249,7 @@ def test_limit(stage: Stage) -> None:
     limit = replace(row.limit, reset=reset)
     played = stage.play([Answer((Edit("new.txt", "half\n"),)), limit])
     result = played.result
-    assert (result.outcome, result.proven) == (Outcome.LIMITED, True), result
+    assert (result.outcome, result.proven) == (Outcome.LIMITED, row.proven), result
     assert result.until == (datetime.fromtimestamp(reset, UTC) if row.until else None)
     assert stage.file("new.txt") == "half\n"
     assert (result.session is not None) is row.resumes
