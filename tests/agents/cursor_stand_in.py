@@ -66,7 +66,7 @@ def ask(messages: list[dict[str, Any]]) -> dict[str, Any]:
         os.environ["STAND_IN_URL"] + "/v1/chat/completions",
         json={"model": "auto", "messages": messages, "tools": TOOLS},
         headers={"authorization": f"Bearer {os.environ['CURSOR_API_KEY']}"},
-        timeout=None,
+        timeout=600,
     )
     try:
         body = reply.json()
