@@ -14,6 +14,7 @@ from ao_actions.agents.base import (
 from ao_actions.agents.claude_code import ClaudeCode
 from ao_actions.agents.codex import Codex
 from ao_actions.agents.command import Command
+from ao_actions.agents.copilot import Copilot
 from ao_actions.agents.cursor import Cursor
 from ao_actions.agents.gemini import Gemini
 from ao_actions.agents.kimi import Kimi
@@ -24,6 +25,7 @@ AGENTS: dict[str, Agent] = {
     for agent in (
         ClaudeCode(),
         Codex(),
+        Copilot(),
         Cursor(),
         Gemini(),
         Kimi(),

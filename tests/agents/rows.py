@@ -67,6 +67,16 @@ ROWS = (
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
     ),
     Row(
+        name="copilot",
+        credential="OPENAI_API_KEY",
+        base="/v1",
+        model="gpt-5.5",
+        # a limit without this header it tries to get over for a minute
+        limit=Limit("rate", retry_after=3600),
+        until=True,
+        unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
+    ),
+    Row(
         name="cursor",
         credential="CURSOR_API_KEY",
         environment={"STAND_IN_URL": "{url}"},
