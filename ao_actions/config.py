@@ -21,6 +21,7 @@ PREFIX = "ao:"
 AUTHS = ("token", "pat", "app")
 TRUSTS = ("approve", "auto")
 AGENT_AUTHS = ("key", "oauth", "copilot")
+SESSIONS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Config:
     ci_trust: str = "approve"
     agent_auth: str = "key"
     environment: str = "ao"
+    sessions: str = "auto"
     schedule: str = "17 * * * *"
     ci_workflows: tuple[str, ...] = ()
     runner: str = "ubuntu-latest"
@@ -280,6 +282,9 @@ KEYS: Mapping[str, Key] = {
     ),
     "environment": Key(
         _environment, "the name of an environment, or an empty text", "where model secrets are"
+    ),
+    "sessions": Key(
+        _one_of(*SESSIONS), "auto, always or never", "whether artifacts keep agents' sessions"
     ),
     "schedule": Key(_line, "a cron line", "when a pass looks although nothing happened"),
     "ci_workflows": Key(_lines, "a list of workflow names", "the workflows that test a PR"),
