@@ -19,6 +19,7 @@ from tests.builders import (
     a_check,
     a_claim,
     a_comment,
+    a_pause,
     a_published_record,
     a_pull,
     a_record,
@@ -77,17 +78,24 @@ def test_a_held_issue_leaves_the_slot_to_the_next() -> None:
 
 def test_a_released_slot_is_given_away_in_the_same_plan() -> None:
     lost = a_record(issue=7, claim=a_claim(expires_at=ago(1)))
-    snapshot = a_snapshot(NEW, an_issue(7, created_at=ago(1)), records=[lost])
-    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1))
+    snapshot = a_snapshot(NEW, records=[lost])
+    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1, max_attempts=1))
     assert [actions.describe(step) for step in plan] == [
         "task 7: released, epoch 1, lost",
         "task 42: claimed, epoch 2, queued",
     ]
 
 
+def test_work_under_way_goes_on_before_new_work() -> None:
+    lost = a_record(issue=7, claim=a_claim(expires_at=ago(1)))
+    snapshot = a_snapshot(NEW, an_issue(7, created_at=ago(1)), records=[lost])
+    claims = planned(actions.Claim, snapshot, Policy(max_parallel=1))
+    assert [claim.issue for claim in claims] == [7]
+
+
 def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
     policy = Policy(agents=("claude-code", "codex"))
-    paused = {"claude-code": NOW + minutes(5)}
+    paused = {"claude-code": a_pause(until=NOW + minutes(5))}
     snapshot = a_snapshot(NEW, book=a_book(fleet=Fleet(paused=paused)))
     assert [claim.agent for claim in planned(actions.Claim, snapshot, policy)] == ["codex"]
     over = replace(snapshot, now=NOW + minutes(5))
@@ -95,12 +103,14 @@ def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
 
 
 def test_all_agents_paused_no_claim() -> None:
-    paused = {"claude-code": NOW + minutes(5), "codex": NOW + minutes(9)}
+    soon, later = a_pause(until=NOW + minutes(5)), a_pause(until=NOW + minutes(9))
+    paused = {"claude-code": soon, "codex": later}
     snapshot = a_snapshot(NEW, book=a_book(fleet=Fleet(paused=paused)))
     policy = Policy(agents=("codex", "claude-code"))
     assert decide(snapshot, policy) == ()
     [(_, verdict)] = verdicts(snapshot, policy)
-    assert verdict == (Phase.PAUSED, "the model's limit lasts until 2026-01-05 12:05 UTC")
+    assert verdict.phase is Phase.PAUSED
+    assert "claude-code is paused until 2026-01-05 12:05 UTC" in verdict.because
 
 
 @pytest.mark.parametrize(

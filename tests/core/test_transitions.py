@@ -46,10 +46,9 @@ def test_a_new_task_is_claimed() -> None:
 
 
 def test_a_claim_clears_what_held_the_task() -> None:
-    record = a_published_record(stop=a_stop(), not_before=NOW)
+    record = a_published_record(stop=a_stop())
     claimed = after(a_book(record), to_claim(epoch=2, round=2, owner="bob")).tasks[42]
     assert claimed.stop is None
-    assert claimed.not_before is None
     assert (claimed.round, claimed.owner) == (2, "bob")
     assert claimed.attempts == record.attempts
 
@@ -266,11 +265,11 @@ def test_no_change_is_an_answer_too() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.AGENT_ERROR, Outcome.REFUSED, Outcome.LIMITED])
 def test_a_failure_answers_nothing(outcome) -> None:
-    record = publish(outcome, spent=None, stop=a_stop(), not_before=NOW)
+    record = publish(outcome, spent=None, stop=a_stop())
     assert record.handled == ()
     assert record.attempts[-1].outcome is outcome
     assert record.attempts[-1].spent == Spent(usd=5.0)
-    assert (record.stop, record.not_before) == (a_stop(), NOW)
+    assert record.stop == a_stop()
 
 
 # ---- the fence -----------------------------------------------------------------------------
