@@ -1,5 +1,7 @@
 """Every rule of the phase table: a task that it matches, and one that it just misses."""
 
+from dataclasses import replace
+
 import pytest
 
 from ao_actions.core import feedback
@@ -177,6 +179,18 @@ MATCHES = [
         a_task(record=STOPPED, pull=RED),
         "it was refused",
         id="stopped, with the stop's own reason",
+    ),
+    pytest.param(
+        "_branch_gone",
+        a_task(record=HALF_DONE),
+        "the branch ao/42 was deleted",
+        id="a human deleted work that was half done",
+    ),
+    pytest.param(
+        "_fruitless",
+        a_task(record=replace(HALF_DONE, attempts=NO_CHANGE.attempts), branch_head="w1"),
+        "the agent found nothing to change: all is well",
+        id="nothing to add to what is half done",
     ),
     pytest.param(
         "_branch_gone",
