@@ -14,11 +14,6 @@ from ao_actions.work.workspace import Places
 from tests.work.origin import Origin
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Origin:
-    return Origin.make(tmp_path)
-
-
 def test_a_new_task_begins_at_the_base(origin: Origin) -> None:
     tree = origin.attempt()
     assert tree.start == origin.tip("main")
