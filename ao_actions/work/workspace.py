@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +63,16 @@ class Places:
         )
 
 
-def places(environment: Mapping[str, str], repository: str, issue: int) -> Places:
-    """This machine's places for a task.
+def places(
+    environment: Mapping[str, str], repository: str, issue: int, *, shared: bool = False
+) -> Places:
+    """This machine's places for a task. `shared`: another user has to get to them.
 
     :raises ConfigError: AO_WORK_ROOT is not an absolute path
     """
     root = environment.get("AO_WORK_ROOT")
+    if not root and shared:  # a runner's own folder is often closed to others
+        return Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
     if not root:
         return Places.under(runtime.work_root(environment))
     if not Path(root).is_absolute():
