@@ -78,6 +78,7 @@ async def _serve(settings: Settings, prices: Prices, listener: socket.socket, lo
     proxy = Proxy(settings.upstreams, dummy=settings.dummy, book=book, log=note, close=end)
     config = uvicorn.Config(
         proxy,
+        interface="asgi3",
         http="h11",
         ws="none",
         lifespan="off",

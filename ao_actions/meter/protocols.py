@@ -20,32 +20,31 @@ class Protocol:
     """How an answer is asked for, where it tells its usage, and what an error looks like.
 
     `path` matches the path of a request for an answer; anything else (models, counting tokens)
-    is passed and not counted. `inside` are the keys below which usage may stand too. `refusal` is
+    is passed and not counted. `inside` is a key below which usage may stand too. `refusal` is
     the status that makes the command-line programs of this protocol end after one request, with
     the message in sight; most of them try 401, 429 and 5xx again.
     """
 
     path: re.Pattern[str]
-    inside: tuple[str, ...]
+    inside: str | None
     usage: str
     model: str
     tokens: Callable[[Json], Tokens]
     refusal: int
     error: Callable[[int, str, str], Json]
 
-    def seen(self, value: Any) -> Iterator[tuple[str | None, Json]]:
+    def seen(self, value: Any, model: str | None = None) -> Iterator[tuple[str | None, Json]]:
         """The usage objects in one JSON value (an event or a whole body), with their model."""
-        for holder in self._holders(value):
-            usage, model = holder.get(self.usage), holder.get(self.model)
-            if isinstance(usage, Mapping):
-                yield (model if isinstance(model, str) else None), usage
-
-    def _holders(self, value: Any) -> Iterator[Json]:
         for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, Mapping):
-                yield item
-                for key in self.inside:
-                    yield from self._holders(item.get(key))
+            if not isinstance(item, Mapping):
+                continue
+            named = item.get(self.model)
+            model = named if isinstance(named, str) else model
+            usage = item.get(self.usage)
+            if isinstance(usage, Mapping):
+                yield model, usage
+            if self.inside:
+                yield from self.seen(item.get(self.inside), model)
 
 
 def _count(usage: Json, *keys: str) -> int:
@@ -121,7 +120,7 @@ def _gemini_error(status: int, code: str, message: str) -> Json:
 
 ANTHROPIC = Protocol(
     path=re.compile(r"/messages"),
-    inside=("message",),
+    inside="message",
     usage="usage",
     model="model",
     tokens=_anthropic_tokens,
@@ -130,7 +129,7 @@ ANTHROPIC = Protocol(
 )
 CHAT = Protocol(
     path=re.compile(r"/chat/completions"),
-    inside=("choices",),  # Moonshot's streams tell the usage there
+    inside="choices",  # Moonshot's streams tell the usage there
     usage="usage",
     model="model",
     tokens=_chat_tokens,
@@ -139,7 +138,7 @@ CHAT = Protocol(
 )
 RESPONSES = Protocol(
     path=re.compile(r"/responses"),
-    inside=("response",),
+    inside="response",
     usage="usage",
     model="model",
     tokens=_responses_tokens,
@@ -148,7 +147,7 @@ RESPONSES = Protocol(
 )
 GEMINI = Protocol(
     path=re.compile(r"/models/[^/]+:(?:stream)?generateContent", re.IGNORECASE),
-    inside=(),
+    inside=None,
     usage="usageMetadata",
     model="modelVersion",
     tokens=_gemini_tokens,
