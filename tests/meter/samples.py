@@ -16,10 +16,13 @@ class Sample:
     header: str
     path: str
     body: bytes
-    streamed: bool
     model: str
     tokens: Tokens
     usd: float
+
+    @property
+    def streamed(self) -> bool:
+        return self.body.startswith((b"event:", b"data:"))
 
     @property
     def content_type(self) -> bytes:
@@ -122,89 +125,28 @@ _OPENAI = ("openai", "authorization")
 _GOOGLE = ("gemini", "x-goog-api-key")
 _CLAUDE_AT = ("anthropic", "x-api-key", "/v1/messages")
 
+_CHAT = "/v1/chat/completions"
+_CLAUDE_STREAM = CLAUDE_START + CLAUDE_WORDS + CLAUDE_END
+_CLAUDE_TOLD = ("claude-opus-5-5", _CLAUDE, _CLAUDE_USD)
+_CHAT_TOLD = ("gpt-5.5-2026-04-23", _GPT, _GPT_USD)
+_GPT_TOLD = ("gpt-5.5", _GPT, _GPT_USD)
+_GEMINI_TOLD = ("gemini-2.5-pro", _GEMINI, _GEMINI_USD)
+_KIMI_TOLD = ("kimi-k3", _KIMI, _KIMI_USD)
+_MOONSHOT = ("moonshot", "authorization", _CHAT)
+
 SAMPLES = (
+    Sample("anthropic-stream", *_CLAUDE_AT, _CLAUDE_STREAM, *_CLAUDE_TOLD),
+    Sample("anthropic", *_CLAUDE_AT, CLAUDE_WHOLE, *_CLAUDE_TOLD),
+    Sample("chat-stream", *_OPENAI, _CHAT, CHAT_WORDS + CHAT_END, *_CHAT_TOLD),
+    Sample("chat", *_OPENAI, _CHAT, CHAT_WHOLE, *_CHAT_TOLD),
+    Sample("moonshot-stream", *_MOONSHOT, KIMI_STREAM, *_KIMI_TOLD),
+    Sample("responses-stream", *_OPENAI, "/v1/responses", RESPONSES_STREAM, *_GPT_TOLD),
+    Sample("responses", *_OPENAI, "/v1/responses", RESPONSES_WHOLE, *_GPT_TOLD),
     Sample(
-        "anthropic-stream",
-        *_CLAUDE_AT,
-        CLAUDE_START + CLAUDE_WORDS + CLAUDE_END,
-        True,
-        "claude-opus-5-5",
-        _CLAUDE,
-        _CLAUDE_USD,
-    ),
-    Sample("anthropic", *_CLAUDE_AT, CLAUDE_WHOLE, False, "claude-opus-5-5", _CLAUDE, _CLAUDE_USD),
-    Sample(
-        "chat-stream",
-        *_OPENAI,
-        "/v1/chat/completions",
-        CHAT_WORDS + CHAT_END,
-        True,
-        "gpt-5.5-2026-04-23",
-        _GPT,
-        _GPT_USD,
+        "gemini-stream", *_GOOGLE, f"{_GENERATE}streamGenerateContent", GEMINI_STREAM, *_GEMINI_TOLD
     ),
     Sample(
-        "chat",
-        *_OPENAI,
-        "/v1/chat/completions",
-        CHAT_WHOLE,
-        False,
-        "gpt-5.5-2026-04-23",
-        _GPT,
-        _GPT_USD,
+        "gemini-array", *_GOOGLE, f"{_GENERATE}streamGenerateContent", GEMINI_ARRAY, *_GEMINI_TOLD
     ),
-    Sample(
-        "moonshot-stream",
-        "moonshot",
-        "authorization",
-        "/v1/chat/completions",
-        KIMI_STREAM,
-        True,
-        "kimi-k3",
-        _KIMI,
-        _KIMI_USD,
-    ),
-    Sample(
-        "responses-stream",
-        *_OPENAI,
-        "/v1/responses",
-        RESPONSES_STREAM,
-        True,
-        "gpt-5.5",
-        _GPT,
-        _GPT_USD,
-    ),
-    Sample(
-        "responses", *_OPENAI, "/v1/responses", RESPONSES_WHOLE, False, "gpt-5.5", _GPT, _GPT_USD
-    ),
-    Sample(
-        "gemini-stream",
-        *_GOOGLE,
-        f"{_GENERATE}streamGenerateContent",
-        GEMINI_STREAM,
-        True,
-        "gemini-2.5-pro",
-        _GEMINI,
-        _GEMINI_USD,
-    ),
-    Sample(
-        "gemini-array",
-        *_GOOGLE,
-        f"{_GENERATE}streamGenerateContent",
-        GEMINI_ARRAY,
-        False,
-        "gemini-2.5-pro",
-        _GEMINI,
-        _GEMINI_USD,
-    ),
-    Sample(
-        "gemini",
-        *_GOOGLE,
-        f"{_GENERATE}generateContent",
-        GEMINI_WHOLE,
-        False,
-        "gemini-2.5-pro",
-        _GEMINI,
-        _GEMINI_USD,
-    ),
+    Sample("gemini", *_GOOGLE, f"{_GENERATE}generateContent", GEMINI_WHOLE, *_GEMINI_TOLD),
 )
