@@ -102,7 +102,9 @@ def main() -> None:
     with subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        upstream = meter.Upstream(name="anthropic", url=url, header="x-api-key", key="k")
+        upstream = meter.Upstream(
+            name="anthropic", url=url, header="x-api-key", key="key-of-a-bench"
+        )
         it = meter.start([upstream], usd=None, seconds=600, log=None)
         places = ((url, "k"), (it.base("anthropic"), it.key))
         direct, through = (asyncio.run(overhead(*place)) for place in places)

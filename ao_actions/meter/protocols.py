@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from ao_actions.meter.account import Tokens
 
@@ -19,7 +20,7 @@ Json = Mapping[str, Any]
 class Protocol:
     """How an answer is asked for, where it tells its usage, and what an error looks like.
 
-    `path` matches the path of a request for an answer; anything else (models, counting tokens)
+    `path` finds the path (lower case) of a request for an answer; anything else (counting tokens)
     is passed and not counted. `inside` is a key below which usage may stand too. `refusal` is
     the status that makes the command-line programs of this protocol end after one request, with
     the message in sight; most of them try 401, 429 and 5xx again.
@@ -119,7 +120,7 @@ def _gemini_error(status: int, code: str, message: str) -> Json:
 
 
 ANTHROPIC = Protocol(
-    path=re.compile(r"/messages"),
+    path=re.compile(r"/messages$"),
     inside="message",
     usage="usage",
     model="model",
@@ -128,7 +129,7 @@ ANTHROPIC = Protocol(
     error=_anthropic_error,
 )
 CHAT = Protocol(
-    path=re.compile(r"/chat/completions"),
+    path=re.compile(r"/chat/completions$"),
     inside="choices",  # Moonshot's streams tell the usage there
     usage="usage",
     model="model",
@@ -137,7 +138,7 @@ CHAT = Protocol(
     error=_openai_error,
 )
 RESPONSES = Protocol(
-    path=re.compile(r"/responses"),
+    path=re.compile(r"/responses$"),
     inside="response",
     usage="usage",
     model="model",
@@ -146,7 +147,7 @@ RESPONSES = Protocol(
     error=_openai_error,
 )
 GEMINI = Protocol(
-    path=re.compile(r"/models/[^/]+:(?:stream)?generateContent", re.IGNORECASE),
+    path=re.compile(r"/models/[^/]+:(stream)?generatecontent$"),
     inside=None,
     usage="usageMetadata",
     model="modelVersion",
@@ -160,18 +161,17 @@ PROTOCOLS = (ANTHROPIC, CHAT, RESPONSES, GEMINI)
 _BY_HEADER = {"x-api-key": ANTHROPIC, "x-goog-api-key": GEMINI}
 
 
-def of(method: str, path: str) -> Protocol | None:
+def of(method: str, path: bytes) -> Protocol | None:
     """The protocol in which this request asks for an answer; None for any other request."""
-    if method != "POST":
-        return None
-    return next((each for each in PROTOCOLS if _ends_with(each.path, path)), None)
+    return _spoken(path) if method == "POST" else None
 
 
-def speaking(header: str, path: str) -> Protocol:
+def speaking(header: str, path: bytes) -> Protocol:
     """The protocol for an error, with the header that the provider takes its key in."""
-    spoken = next((each for each in PROTOCOLS if _ends_with(each.path, path)), None)
-    return spoken or _BY_HEADER.get(header, CHAT)
+    return _spoken(path) or _BY_HEADER.get(header, CHAT)
 
 
-def _ends_with(pattern: re.Pattern[str], path: str) -> bool:
-    return any(found.end() == len(path) for found in pattern.finditer(path))
+def _spoken(path: bytes) -> Protocol | None:
+    # as a server would read it: what is written in another way is counted all the same
+    plain = unquote(path.decode("ascii", "replace")).rstrip("/").lower()
+    return next((each for each in PROTOCOLS if each.path.search(plain)), None)

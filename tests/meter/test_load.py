@@ -10,8 +10,9 @@ import ssl
 import httpx
 import pytest
 
-from ao_actions.meter import Meter
-from tests.meter.conftest import Started
+from ao_actions import meter
+from ao_actions.meter import Account, Meter
+from tests.meter.conftest import providers
 from tests.meter.provider import EVENTS, Asked, Provider, Reply
 from tests.meter.samples import CLAUDE_END, CLAUDE_START
 
@@ -30,11 +31,11 @@ def answer(asked: Asked) -> Reply:
     return Reply(pieces, headers=[EVENTS])
 
 
-async def ask(meter: Meter, rounds: int) -> list[list[tuple[int, bytes]]]:
+async def ask(it: Meter, rounds: int) -> list[list[tuple[int, bytes]]]:
     """What each of 200 clients got, `rounds` requests one after the other."""
     trust = ssl.create_default_context()  # dear to make, so only once
-    headers = {"x-api-key": meter.key}
-    url = meter.base("anthropic") + "/v1/messages"
+    headers = {"x-api-key": it.key}
+    url = it.base("anthropic") + "/v1/messages"
 
     async def ask_in_turn(number: int) -> list[tuple[int, bytes]]:
         got = []
@@ -53,23 +54,27 @@ def expected(seed: int) -> bytes:
     return b"".join(piece for piece in reply.pieces if isinstance(piece, bytes))
 
 
-def test_no_byte_is_lost_or_changed(start: Started) -> None:
+def play(rounds: int, usd: float | None) -> tuple[list[list[tuple[int, bytes]]], Account]:
     with Provider(answer) as provider:
-        meter = start(provider)
-        got = asyncio.run(ask(meter, 1))
-        account = meter.close()
+        it = meter.start(providers(provider), usd=usd, seconds=200, log=None)
+        try:
+            got = asyncio.run(ask(it, rounds))
+        finally:
+            account = it.close()
+    return got, account
+
+
+def test_no_byte_is_lost_or_changed() -> None:
+    got, account = play(1, None)
     flat = [reply for each in got for reply in each]
     assert flat == [(200, expected(seed)) for seed in range(STREAMS)]
     assert (account.requests, account.unmetered) == (STREAMS, 0)
     assert account.usd == pytest.approx(STREAMS * PRICE)
 
 
-def test_each_connection_oversteps_the_budget_by_one_answer_at_most(start: Started) -> None:
+def test_each_connection_oversteps_the_budget_by_one_answer_at_most() -> None:
     budget = 0.5
-    with Provider(answer) as provider:
-        meter = start(provider, usd=budget)
-        got = asyncio.run(ask(meter, 3))
-        account = meter.close()
+    got, account = play(3, budget)
     passed = [[status for status, _ in each].count(200) for each in got]
     assert account.usd is not None
     assert budget <= account.usd == pytest.approx(sum(passed) * PRICE)

@@ -22,7 +22,7 @@ import pytest
 
 import ao_actions
 from ao_actions import meter
-from ao_actions.errors import AoError
+from ao_actions.errors import AoError, ToolMissingError
 from ao_actions.meter import Account, Meter, Upstream, control
 from tests.agents.processes import alive
 from tests.meter.conftest import KEY, Client, Started
@@ -224,8 +224,9 @@ def test_what_never_ends_does_not_keep_it(tmp_path: Path) -> None:
         ({"url": "https://u:p@api.example.com"}, "must be https://HOST"),
         ({"url": "https://api.example.com?x=y"}, "no query"),
         ({"header": "cookie"}, "must be x-api-key, x-goog-api-key, authorization"),
-        ({"key": ""}, "the key is empty"),
-        ({"key": f"{KEY}\n"}, "spaces or line ends"),
+        ({"key": ""}, "the key is empty or short"),
+        ({"key": "k" * 7}, "short"),
+        ({"key": f"{KEY}\n"}, "spaces in it"),
     ],
 )
 def test_a_wrong_provider_is_said_to_be_wrong(changes: dict[str, str], says: str) -> None:
@@ -246,7 +247,7 @@ def test_without_its_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     source = Path(ao_actions.__file__).parent.parent
     Path(packages, "ao.pth").write_text(f"{source}\n")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
-    with pytest.raises(AoError, match=r"'uvicorn'.*pip install 'ao-actions.meter.'"):
+    with pytest.raises(ToolMissingError, match=r"'uvicorn'.*pip install 'ao-actions.meter.'"):
         meter.start([Upstream(**GOOD)], usd=1, seconds=5, log=None)
 
 

@@ -21,7 +21,7 @@ def pieces(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def read(path: str, chunks: list[bytes], *, streamed: bool) -> Reading:
-    protocol = protocols.of("POST", path)
+    protocol = protocols.of("POST", path.encode())
     assert protocol is not None
     reading = Reading(protocol, streamed=streamed)
     for chunk in chunks:
@@ -84,14 +84,16 @@ def test_an_error_in_a_stream_is_kept() -> None:
         ("/v1/responses", protocols.RESPONSES),
         ("/v1/responses/resp_1/cancel", None),
         ("/v1/models", None),
+        ("/v1/mess%61ges", protocols.ANTHROPIC),
+        ("//V1//Messages//", protocols.ANTHROPIC),
         ("/v1beta/models/gemini-3.1-pro:generateContent", protocols.GEMINI),
         ("/v1beta/models/gemini-3.1-pro:streamGenerateContent", protocols.GEMINI),
         ("/v1beta/models/gemini-3.1-pro:countTokens", None),
     ],
 )
 def test_the_protocol_of_a_path(path: str, protocol: protocols.Protocol | None) -> None:
-    assert protocols.of("POST", path) is protocol
-    assert protocols.of("GET", path) is None
+    assert protocols.of("POST", path.encode()) is protocol
+    assert protocols.of("GET", path.encode()) is None
 
 
 # ---- server-sent events --------------------------------------------------------------------
