@@ -58,7 +58,6 @@ ROWS = (
         name="codex",
         credential="OPENAI_API_KEY",
         base="/v1",
-        model="gpt-5.5",
         until=True,
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
     ),
