@@ -5,7 +5,7 @@ model, and where, by its nature, it ends otherwise than the rest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ao_actions.agents import Outcome, Program
 from ao_actions.modelserver import Limit
@@ -71,4 +71,10 @@ ROWS = (
         until=True,
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
     ),
+)
+
+# The same agents by other ways: a model or a provider with another wire or other tools.
+WAYS = (
+    replace(ROWS[1], model="gpt-5.5"),
+    replace(ROWS[2], credential="ANTHROPIC_API_KEY", base="", model="claude-sonnet-4"),
 )
