@@ -74,7 +74,8 @@ ROWS = (
 )
 
 # The same agents by other ways: a model or a provider with another wire or other tools.
+_BY_NAME = {row.name: row for row in ROWS}
 WAYS = (
-    replace(ROWS[1], model="gpt-5.5"),
-    replace(ROWS[2], credential="ANTHROPIC_API_KEY", base="", model="claude-sonnet-4"),
+    replace(_BY_NAME["codex"], model="gpt-5.5"),
+    replace(_BY_NAME["copilot"], credential="ANTHROPIC_API_KEY", base="", model="claude-sonnet-4"),
 )
