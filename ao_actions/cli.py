@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ao_actions import __version__
+from ao_actions.commands.attempt import meter, work
+from ao_actions.commands.connection import client_of, ledger_of, opened
 from ao_actions.commands.install import init, upgrade
 from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
 from ao_actions.errors import AoError, ConfigError, PortInUseError, StuckError, ToolMissingError
-
-if TYPE_CHECKING:
-    from ao_actions.config import Config
-    from ao_actions.forge.client import Client
-    from ao_actions.ledger import Ledger
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +37,7 @@ def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # 
     from ao_actions.core import actions
     from ao_actions.insight import status as insight
 
-    config, client, ledger = _open(repository)
+    config, client, ledger = opened(repository)
     reconciler = module.Reconciler(
         client=client,
         ledger=ledger,
@@ -72,7 +68,7 @@ def status(repository: str | None, as_json: bool) -> None:  # noqa: FBT001
     from ao_actions import reconcile as module
     from ao_actions.insight import status as insight
 
-    config, client, ledger = _open(repository)
+    config, client, ledger = opened(repository)
     reconciler = module.Reconciler(client=client, ledger=ledger, policy=config.policy(), say=_quiet)
     rows = insight.rows(reconciler.look(), config.policy())
     if as_json:
@@ -89,7 +85,7 @@ def add(repository: str | None, as_json: bool, issues: tuple[str, ...]) -> None:
     """Hand issues to the factory by putting the label on them."""
     from ao_actions.setup.labels import add_issues
 
-    config, client, _ = _open(repository)
+    config, client, _ = opened(repository)
     added = add_issues(client, issues, config.labels)
     if as_json:
         _print_json({"label": config.labels.ready, "issues": added})
@@ -98,38 +94,8 @@ def add(repository: str | None, as_json: bool, issues: tuple[str, ...]) -> None:
             _say(f"#{row['issue']} {row['what']} {config.labels.ready}  {row['url']}")
 
 
-@cli.command()
-@click.option("--task", type=int, required=True, help="The issue's number.")
-@click.option("--epoch", type=int, required=True, help="The claim's epoch.")
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    help="Where to work. Default: a temporary directory of the runner.",
-)
-def work(task: int, epoch: int, root: Path | None) -> None:
-    """One attempt (the agent job of ao-work.yml): checkout, brief, agent, hand-off."""
-    import os
-
-    from ao_actions import runtime
-    from ao_actions.git import Remote
-    from ao_actions.work import session
-
-    job = runtime.Job.current()
-    config, client, ledger = _open(None)
-    places = session.Places.under(root or runtime.work_root())
-    attempt = session.Attempt(
-        client=client,
-        ledger=ledger,
-        remote=Remote(client.address.repository(client.repository), client.token),
-        config=config,
-        places=places,
-        job=job,
-        environment=os.environ,
-        say=_say,
-    )
-    done = session.work(attempt, task, epoch)
-    runtime.output("handoff", str(places.handoff) if done else "")
-    runtime.output("outcome", done.outcome.value if done else "superseded")
+cli.add_command(meter)
+cli.add_command(work)
 
 
 @cli.command()
@@ -145,7 +111,7 @@ def publish(task: int, epoch: int, handoff: Path) -> None:
     from ao_actions.forge.client import Client
 
     job = runtime.Job.current()
-    config, client, ledger = _open(None, push_token=os.environ.get("AO_PUSH_TOKEN"))
+    config, client, ledger = opened(None, push_token=os.environ.get("AO_PUSH_TOKEN"))
     token = os.environ.get("AO_PUSH_TOKEN") or client.token
     publication = module.Publication(
         client=client,
@@ -175,7 +141,7 @@ def wake() -> None:
     occasion = module.Occasion.from_environment(os.environ)
     limit = 60.0 * runtime.number("AO_WAIT_MINUTES", default=12)
     names = module.ci_workflows(os.environ)
-    waker = module.Waker(client=_client(None), limit=limit, say=_say, names=names)
+    waker = module.Waker(client=client_of(None), limit=limit, say=_say, names=names)
     waker.wake(occasion)
 
 
@@ -195,12 +161,12 @@ def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> N
     """Prove what breaks a factory in practice: what, why it matters, how to mend."""
     from ao_actions.setup.doctor import command
 
-    client = _client(repository)
+    client = client_of(repository)
     root = None
     if repository is None:
         root, client.address = command.place(Path.cwd())
     wish = command.Wish(as_json=as_json, fix=fix, install=install)
-    command.run(client, _ledger(client), root, wish)
+    command.run(client, ledger_of(client), root, wish)
 
 
 @cli.command()
@@ -274,48 +240,6 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - the choice has only shells that click knows
     _say(kind(cli, {}, "ao-actions", "_AO_ACTIONS_COMPLETE").source())
-
-
-def _client(repository: str | None) -> Client:
-    """GitHub, from the option, the environment and the clone that we stand in.
-
-    A token goes to the server that the clone is of: one of GitHub Enterprise Server must not be
-    sent to github.com.
-    """
-    import os
-
-    from ao_actions import runtime
-    from ao_actions.forge.client import Address, Client
-
-    name = runtime.repository(repository)
-    token = runtime.token()
-    runtime.mask(token)
-    if repository or os.environ.get("GITHUB_API_URL"):
-        return Client(name, token, Address.from_environment())
-    from ao_actions.setup.doctor.command import place
-
-    return Client(name, token, place(Path.cwd())[1])
-
-
-def _open(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:
-    """Configuration, GitHub and ledger, from the checkout and the environment."""
-    from ao_actions import config
-
-    settings = config.load(Path.cwd())
-    client = _client(repository)
-    return settings, client, _ledger(client, push_token)
-
-
-def _ledger(client: Client, push_token: str | None = None) -> Ledger:
-    import tempfile
-
-    from ao_actions.git import Git, Remote
-    from ao_actions.ledger import Ledger
-
-    scratch = tempfile.TemporaryDirectory(prefix="ao-ledger-")
-    click.get_current_context().call_on_close(scratch.cleanup)
-    remote = Remote(client.address.repository(client.repository), push_token or client.token)
-    return Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote))
 
 
 def _quiet(_line: str) -> None:

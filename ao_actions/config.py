@@ -21,6 +21,7 @@ PREFIX = "ao:"
 AUTHS = ("token", "pat", "app")
 TRUSTS = ("approve", "auto")
 AGENT_AUTHS = ("key", "oauth", "copilot")
+SESSIONS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,15 @@ class AgentSettings:
     name: str
     command: str | None = None
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSettings:
+    """Where an agent's processes live: "process", "user" or "docker" (then with an image)."""
+
+    kind: str = "process"
+    image: str = ""
+    network: str = "host"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,8 @@ class Config:
     ci_trust: str = "approve"
     agent_auth: str = "key"
     environment: str = "ao"
+    sessions: str = "auto"
+    runtime: RuntimeSettings = RuntimeSettings()
     schedule: str = "17 * * * *"
     ci_workflows: tuple[str, ...] = ()
     runner: str = "ubuntu-latest"
@@ -260,6 +272,19 @@ def _agent(item: Any) -> AgentSettings:
     return settings
 
 
+def _runtime(value: Any) -> RuntimeSettings:
+    if value in ("process", "user"):
+        return RuntimeSettings(kind=value)
+    image = value.get("docker") if isinstance(value, dict) else None
+    if image is None or not set(value) <= {"docker", "network"}:
+        raise ValueError("process, user, or `docker: IMAGE` and, if you like, `network: NAME`")
+    network = _line(value.get("network", "host"))
+    for word in (_line(image), network):
+        if word.startswith("-") or " " in word:
+            raise ValueError(f"docker takes no image and no network that is called {word!r}")
+    return RuntimeSettings(kind="docker", image=image, network=network)
+
+
 KEYS: Mapping[str, Key] = {
     "agents": Key(_agents, "a list of agents", "which agents work, first choice first"),
     "verify": Key(_lines, "a list of commands", "commands that must pass before a hand-off"),
@@ -280,6 +305,10 @@ KEYS: Mapping[str, Key] = {
     ),
     "environment": Key(
         _environment, "the name of an environment, or an empty text", "where model secrets are"
+    ),
+    "runtime": Key(_runtime, "process, user or `docker: IMAGE`", "where an agent's processes live"),
+    "sessions": Key(
+        _one_of(*SESSIONS), "auto, always or never", "whether artifacts keep agents' sessions"
     ),
     "schedule": Key(_line, "a cron line", "when a pass looks although nothing happened"),
     "ci_workflows": Key(_lines, "a list of workflow names", "the workflows that test a PR"),

@@ -21,6 +21,7 @@ from typing import Any
 
 from ao_actions.core import actions, codec, transitions
 from ao_actions.core.model import SCHEMA, Book, Fleet, Policy, TaskRecord
+from ao_actions.core.upgrade import upgraded
 from ao_actions.errors import GitError, LedgerError
 from ao_actions.git import BOT, Git, porcelain_reasons
 
@@ -281,7 +282,7 @@ def _decode(kind: type[Any], content: bytes, path: str) -> Any:
             "nothing was changed. Upgrade ao-actions (`uses:` in .github/workflows/ao-*.yml)."
         )
     try:
-        return codec.decode(kind, value)
+        return codec.decode(kind, upgraded(value))
     except codec.DecodeError as error:
         raise LedgerError(f"{LEDGER}:{path}: {error}: nothing was changed") from None
 

@@ -10,13 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from ao_actions.config import Config
-from ao_actions.core import actions, text, transitions
-from ao_actions.core.model import Book, Claim, Outcome, Phase, Reply, Spent, Stop, TaskRecord
+from ao_actions.core import actions, pauses, text, transitions
+from ao_actions.core.model import (
+    Book,
+    Claim,
+    Limit,
+    Outcome,
+    Phase,
+    Reply,
+    Spent,
+    Stop,
+    TaskRecord,
+)
 from ao_actions.errors import AoError, LedgerError
 from ao_actions.forge import act
 from ao_actions.forge.client import Client
@@ -26,9 +35,6 @@ from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
 from ao_actions.work import handoff, inspection, reading, session
 from ao_actions.work.handoff import Handoff, TaintedError
-
-BACKOFF = timedelta(minutes=15)
-LONGEST_PAUSE = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +53,21 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the attempt came to, as it will be written down. `commit`: to be pushed."""
+    """What the attempt came to, as it will be written down. `commit`: to be pushed. Of a limited
+    attempt that is the work so far, for the branch alone: no pull request shows it."""
 
     outcome: Outcome
     detail: str = ""
     commit: str | None = None
     spent: Spent | None = None
-    message: str = ""
     replies: tuple[Reply, ...] = ()
     stop: Stop | None = None
-    until: datetime | None = None
-    proven: bool = False
+    limit: Limit | None = None
+    session: str | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        return self.commit is not None and self.outcome is Outcome.LIMITED
 
 
 def publish(work: Publication, issue: int, epoch: int) -> Outcome:
@@ -110,10 +120,18 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
         outcome=given.outcome,
         detail=text.line(given.detail, limit=300),
         spent=given.spent,  # the agent's job says so; the meter's figure comes with the meter
-        message=text.neutral(given.message, limit=8000),
-        until=given.until,
-        proven=given.proven,
+        session=given.session,
     )
+    if given.outcome is Outcome.LIMITED:
+        now = work.client.now()
+        limit = pauses.limit(given.until, proven=given.proven, now=now)
+        return _with_work_so_far(work, record, claim, replace(verdict, limit=limit))
+    if given.outcome is Outcome.NO_CHANGE and _completes(record, claim, given):
+        accepted = inspection.unchanged(work.git, claim)
+        message = _message(work, record, claim, given)
+        commit = inspection.remake(work.git, accepted, message, at=work.client.now())
+        detail = "the work so far was complete"
+        return replace(verdict, outcome=Outcome.CHANGES, detail=detail, commit=commit)
     if given.outcome is Outcome.NO_CHANGE:
         return replace(verdict, replies=_replies(given, claim, commit=None))
     if given.outcome is not Outcome.CHANGES:
@@ -133,23 +151,65 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
     )
 
 
+def _with_work_so_far(
+    work: Publication, record: TaskRecord, claim: Claim, verdict: Verdict
+) -> Verdict:
+    """A limited attempt with its work as a commit for the branch. Once something was delivered
+    its pull request would show it half done: then the work stays in the hand-off."""
+    if record.delivered:
+        return verdict
+    try:
+        bundle = handoff.bundle(work.folder)
+        if bundle is None:
+            return verdict
+        accepted = inspection.inspect(work.git, bundle, claim, work.config)
+    except TaintedError as error:
+        return _without_work(verdict, str(error))
+    message = "\n\n".join(
+        [
+            f"Work in progress on issue {record.issue} (stopped by a model limit)",
+            *_signature(record, claim),
+        ]
+    )
+    commit = inspection.remake(work.git, accepted, f"{message}\n", at=work.client.now())
+    return replace(verdict, commit=commit)
+
+
+def _without_work(verdict: Verdict, reason: str) -> Verdict:
+    """The limit stands whatever becomes of the work, which is still in the hand-off."""
+    why = f"the work so far is in the hand-off only: {text.line(reason, limit=200)}"
+    return replace(verdict, detail="; ".join(filter(None, [verdict.detail, why])), commit=None)
+
+
+def _completes(record: TaskRecord, claim: Claim, given: Handoff) -> bool:
+    """The limit came when all was done: the next attempt finds nothing left to change."""
+    untouched = bool(record.wip) and claim.head == record.wip[-1] and not record.delivered
+    return untouched and all(check.passed for check in given.verified)
+
+
 def _message(work: Publication, record: TaskRecord, claim: Claim, given: Handoff) -> str:
-    """The commit's message; of a task's first commit it is the pull request's text too."""
+    """The commit's message; of the first one delivered it is the pull request's text too."""
     issue = work.client.get(f"issues/{record.issue}")
     title = text.line(issue["title"], limit=90) or f"Work on issue {record.issue}"
     said = text.neutral(given.message, limit=8000)
     passed = {v.command for v in given.verified if v.passed}
     checked = [f"- `{command}` passed" for command in work.config.verify if command in passed]
-    subject = title if not record.published else f"{_because(claim)} ({title})"
+    subject = title if not record.delivered else f"{_because(claim)} ({title})"
     paragraphs = [
         subject,
-        f"Closes #{record.issue}" if not record.published else "",
+        f"Closes #{record.issue}" if not record.delivered else "",
         said,
         "\n".join(["Verified before the hand-off:", *checked]) if checked else "",
-        f"Attempt {record.epoch} by {claim.agent}, set going by {record.owner}.",
-        f"Co-authored-by: {claim.agent} <{claim.agent}@ao-actions.invalid>",
+        *_signature(record, claim),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def _signature(record: TaskRecord, claim: Claim) -> tuple[str, str]:
+    return (
+        f"Attempt {record.epoch} by {claim.agent}, set going by {record.owner}.",
+        f"Co-authored-by: {claim.agent} <{claim.agent}@ao-actions.invalid>",
+    )
 
 
 def _because(claim: Claim) -> str:
@@ -209,9 +269,13 @@ def _look_again(work: Publication, record: TaskRecord, verdict: Verdict) -> Verd
         (bool(pulls) and pulls[0]["state"] != "open", "the pull request was closed"),
     )
     stopped = next((reason for holds, reason in reasons if holds), None)
-    if stopped is None:
-        return verdict
-    return Verdict(outcome=Outcome.WITHDRAWN, detail=stopped, spent=verdict.spent)
+    if stopped is not None:
+        return Verdict(
+            outcome=Outcome.WITHDRAWN, detail=stopped, spent=verdict.spent, limit=verdict.limit
+        )
+    if pulls and verdict.unfinished:
+        return _without_work(verdict, f"pull request #{pulls[0]['number']} would show it half done")
+    return verdict
 
 
 def _transact(
@@ -236,7 +300,7 @@ def _transact(
         except PushRefusedError as error:
             if not moves:
                 raise
-            verdict = replace(_refused(work, str(error)), spent=verdict.spent)
+            verdict = _not_taken(work, verdict, str(error))
             continue
         if moves:
             verdict = _if_branch_moved(work, branch, current.claim, verdict)
@@ -251,43 +315,35 @@ def _if_branch_moved(work: Publication, branch: str, claim: Claim, verdict: Verd
         return verdict
     name = branch.removeprefix("refs/heads/")
     what = f"{name} was moved to {now[:7]}" if now else f"{name} was deleted"
-    refused = _refused(work, f"{what} while the agent worked")
-    return replace(refused, spent=verdict.spent)
+    reason = f"{what} while the agent worked"
+    return replace(_not_taken(work, verdict, reason), stop=_refused(work, reason).stop)
+
+
+def _not_taken(work: Publication, verdict: Verdict, reason: str) -> Verdict:
+    """The branch cannot be moved: a refusal, but for work in progress only a pity."""
+    if verdict.unfinished:
+        return _without_work(verdict, reason)
+    return replace(_refused(work, reason), spent=verdict.spent)
 
 
 def _written(
     book: Book, record: TaskRecord, claim: Claim, verdict: Verdict, work: Publication
 ) -> tuple[Book, TaskRecord]:
     """The book as it will be, and the task's record in it."""
-    now = work.client.now()
-    not_before = None
-    fleet = book.fleet
-    if verdict.outcome is Outcome.LIMITED:
-        not_before = min(verdict.until or now + _backoff(record), now + LONGEST_PAUSE)
-        if verdict.proven and verdict.until is not None:
-            fleet = replace(fleet, paused={**fleet.paused, claim.agent: not_before})
     published = transitions.publish(
         replace(record, claim=replace(claim, run_id=work.job.run_id)),
         outcome=verdict.outcome,
         detail=verdict.detail,
-        at=now,
+        at=work.client.now(),
         spent=verdict.spent,
         head=verdict.commit,
         replies=verdict.replies,
         stop=verdict.stop,
-        not_before=not_before,
+        limit=verdict.limit,
+        session=verdict.session,
     )
+    fleet = pauses.ended(book.fleet, published.attempts[-1], record.issue)
     return replace(book.put(published), fleet=fleet), published
-
-
-def _backoff(record: TaskRecord) -> timedelta:
-    """15 minutes, doubling to 6 hours, for a limit that names no reset time."""
-    in_a_row = 0
-    for attempt in reversed(record.attempts):
-        if attempt.outcome is not Outcome.LIMITED:
-            break
-        in_a_row += 1
-    return min(BACKOFF * (1 << min(in_a_row, 8)), timedelta(hours=6))
 
 
 # ---- what follows the push -----------------------------------------------------------------
@@ -296,12 +352,12 @@ def _backoff(record: TaskRecord) -> timedelta:
 def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdict) -> None:
     """The pull request and the replies, early; a failure here is mended by a later pass."""
     steps: list[Callable[[], act.Performed]] = []
-    if verdict.commit is not None:
+    if verdict.commit is not None and not verdict.unfinished:
         opening = actions.OpenPull(
             issue=record.issue,
             branch=record.branch,
             base=base,
-            head=record.published[0],
+            head=record.delivered[0],
             because="its commit was pushed",
         )
         steps.append(partial(act.open_pull, work.pusher, opening))

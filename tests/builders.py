@@ -20,6 +20,7 @@ from ao_actions.core.model import (
     Issue,
     IssueFacts,
     Outcome,
+    Pause,
     Phase,
     Policy,
     Pull,
@@ -32,6 +33,7 @@ from ao_actions.core.model import (
     Task,
     TaskRecord,
     Thread,
+    Turn,
 )
 from ao_actions.core.phase import run_title
 
@@ -97,6 +99,11 @@ def a_published_record(**given: Any) -> TaskRecord:
 
 def a_stop(**given: Any) -> Stop:
     return Stop(**{"reason": "it was refused", "ask": "Look at it.", "at": ago(50), **given})
+
+
+def a_pause(**given: Any) -> Pause:
+    """An agent that task 42 found at its limit an hour ago, for another hour."""
+    return Pause(**{"since": ago(60), "until": NOW + minutes(60), "issue": 42, **given})
 
 
 def a_book(*records: TaskRecord, **given: Any) -> Book:
@@ -217,6 +224,12 @@ def a_run(record: TaskRecord | None = None, **given: Any) -> Run:
 
 def a_task(**given: Any) -> Task:
     return Task(**{"now": NOW, "issue": an_issue(), "trusted": {"ann": True}, **given})
+
+
+def a_turn(**given: Any) -> Turn:
+    """First in line for an agent that is paused for 30 minutes."""
+    at = NOW + minutes(30)
+    return Turn(**{"agent": "claude-code", "at": at, "until": at, "place": 1, **given})
 
 
 def a_snapshot(

@@ -402,13 +402,13 @@ FLEET = '{"schema": 1, "epoch": 3}'
     ("files", "message"),
     [
         pytest.param(
-            {"fleet.json": FLEET, "tasks/42/42.json": a_file(schema=2)},
-            r"tasks/42/42.json has schema 2, this version knows 1.*Upgrade ao-actions",
+            {"fleet.json": FLEET, "tasks/42/42.json": a_file(schema=3)},
+            r"tasks/42/42.json has schema 3, this version knows 2.*Upgrade ao-actions",
             id="a newer record",
         ),
         pytest.param(
-            {"fleet.json": '{"schema": 2, "epoch": 3, "moods": []}'},
-            r"fleet.json has schema 2",
+            {"fleet.json": '{"schema": 3, "epoch": 3, "moods": []}'},
+            r"fleet.json has schema 3",
             id="a newer fleet, with what it has more",
         ),
         pytest.param(
@@ -463,9 +463,14 @@ def test_a_counter_behind_the_finished_records_was_rolled_back(hub: Hub, writer:
 
 
 def test_an_older_record_is_read_and_rewritten(hub: Hub, writer: Writer) -> None:
-    hub.put({"fleet.json": '{"epoch": 3}', "tasks/42/42.json": a_file()})
+    """Schema 1 knew only when a pause ends."""
+    end = "2099-01-01T00:00:00Z"
+    fleet = {"schema": 1, "epoch": 3, "paused": {"codex": end}}
+    hub.put({"fleet.json": json.dumps(fleet), "tasks/42/42.json": a_file(not_before=end)})
+    assert writer().read().book.fleet.paused["codex"].issue is None
     write(writer(), to_claim(42, epoch=4))
-    assert hub.file("tasks/42/42.json")["schema"] == 1
+    assert hub.file("tasks/42/42.json")["schema"] == 2
+    assert hub.file("fleet.json")["paused"]["codex"]["until"] == end
 
 
 def test_other_files_are_left_alone(hub: Hub, writer: Writer) -> None:

@@ -6,7 +6,8 @@ commit and one push per pass. *Effects* change GitHub: idempotent, performed by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -94,6 +95,7 @@ class Note:
     pull: int | None = None
     status_comment: str | None = None
     settled: tuple[str, ...] = ()
+    notices: Mapping[str, str] = field(default_factory=dict)
 
 
 Transition = Claim | Release | CountRerun | Escalate | Finish | Note
@@ -199,7 +201,21 @@ class Report:
     because: str
 
 
-Effect = Dispatch | Rerun | Cancel | OpenPull | Answer | Label | Assign | RequestReview | Report
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Tell the owner of `issue` once that an agent is paused (`mark` begins the comment)."""
+
+    line: ClassVar[str] = "task {0.issue}: tell that {0.agent} is paused"
+    issue: int
+    agent: str
+    mark: str
+    body: str
+    because: str
+
+
+Effect = (
+    Dispatch | Rerun | Cancel | OpenPull | Answer | Label | Assign | RequestReview | Report | Notice
+)
 Action = Transition | Effect
 
 

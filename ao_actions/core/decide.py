@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ao_actions.core import actions, budget, feedback, projection, selection, transitions
+from ao_actions.core import (
+    actions,
+    budget,
+    feedback,
+    pauses,
+    projection,
+    selection,
+    transitions,
+)
 from ao_actions.core.model import (
     Outcome,
     Phase,
@@ -21,8 +29,8 @@ from ao_actions.core.model import (
     Task,
     TaskRecord,
 )
-from ao_actions.core.phase import Verdict, restarted
-from ao_actions.core.tasks import next_agent, tasks, verdicts
+from ao_actions.core.phase import Verdict, restarted, waits_for_agent
+from ao_actions.core.tasks import tasks, verdicts
 
 MAX_RERUNS = 2
 
@@ -123,18 +131,20 @@ def _salvage_or_release(
 
 def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
     """Claims for the free slots, best task first."""
-    agent = next_agent(snapshot, policy)
     free = policy.max_parallel - snapshot.book.live_claims()
-    if agent is None or free <= 0:
+    if free <= 0:
         return
     queue = sorted(
         (pair for pair in verdicts(snapshot, policy) if pair[1].phase in selection.CLAIMABLE),
-        key=lambda pair: selection.order(pair[0], pair[1].phase, policy),
+        key=lambda pair: selection.order(pair[0], policy),
     )
     for task, verdict in queue:
         if selection.hold(task, verdict, snapshot) is not None:
             continue
-        claim = _claim(task, verdict, agent, snapshot, policy)
+        turn = pauses.turn(task.record, snapshot.book.fleet, policy, snapshot.now)
+        if turn.at > snapshot.now:  # the claims before this one have taken its place
+            continue
+        claim = _claim(task, verdict, turn.agent, snapshot, policy)
         yield claim
         snapshot = _apply(snapshot, claim, policy)
         free -= 1
@@ -193,15 +203,23 @@ def _notes(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Note]:
         run_id = task.run.id if task.run and record.claim else None
         pull = task.pull.number if task.pull else None
         comment = snapshot.status_comments.get(record.issue)
+        fresh = {
+            agent: comment_id
+            for agent, comment_id in snapshot.notices.items()
+            if (pause := snapshot.book.fleet.paused.get(agent))
+            and pause.issue == record.issue
+            and pause.notice != comment_id
+        }
         note = actions.Note(
             issue=record.issue,
             run_id=run_id if record.claim and record.claim.run_id != run_id else None,
             pull=pull if pull != record.pull else None,
             status_comment=comment.id if comment and comment.id != record.status_comment else None,
             settled=_answered(task, record),
+            notices=fresh,
             because="the ledger is being written anyway",
         )
-        if note.run_id or note.pull or note.status_comment or note.settled:
+        if note.run_id or note.pull or note.status_comment or note.settled or note.notices:
             yield note
 
 
@@ -232,6 +250,27 @@ def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[acti
         if record.attempts:
             yield from _pull_effects(task, record, verdict, after.default_branch, policy)
         yield from projection.project(task, verdict, after, policy)
+    yield from _notices(after, policy)
+
+
+def _notices(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Notice]:
+    """One word per pause, on the task that met the limit first."""
+    for agent, pause in sorted(snapshot.book.fleet.paused.items()):
+        record = snapshot.book.tasks.get(pause.issue or 0)
+        told = pause.notice is not None or agent in snapshot.notices
+        if told or record is None or pause.until <= snapshot.now:
+            continue
+        waiting = sum(
+            waits_for_agent(task, policy) and task.turn is not None and task.turn.agent == agent
+            for task in tasks(snapshot, policy)
+        )
+        yield actions.Notice(
+            issue=record.issue,
+            agent=agent,
+            mark=projection.notice_mark(agent, pause),
+            body=projection.notice_body(agent, pause, record.owner, waiting),
+            because=f"its model's limit lasts until {pause.until:%Y-%m-%d %H:%M} UTC",
+        )
 
 
 def _run_effects(
@@ -286,7 +325,7 @@ def _pull_effects(
             issue=record.issue,
             branch=record.branch,
             base=default_branch,
-            head=record.published[0],
+            head=record.delivered[0],
             because=verdict.because,
         )
     if task.pull is None or task.pull.threads is None:

@@ -79,7 +79,7 @@ def _candidates(
     free = policy.max_parallel - _claims_after(judged, snapshot)
     queue = sorted(
         (pair for pair in judged if pair[1].phase in selection.CLAIMABLE),
-        key=lambda pair: selection.order(pair[0], pair[1].phase, policy),
+        key=lambda pair: selection.order(pair[0], policy),
     )
     wanted: list[int] = []
     for task, verdict in queue:

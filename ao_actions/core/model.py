@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Phase(StrEnum):
@@ -90,8 +90,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A model's limit. `until` is None where no reset time was named; `proven`: seen by more
+    than text (design 7)."""
+
+    until: datetime | None = None
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A claim that has ended. `head` is the commit it published."""
+    """A claim that has ended. `head` is the commit it published, `session` the name that the
+    agent gives to the session whose files are in the hand-off of `run_id`."""
 
     epoch: int
     round: int
@@ -104,6 +114,8 @@ class Attempt:
     started_at: datetime
     ended_at: datetime
     spent: Spent = field(default_factory=Spent)
+    limit: Limit | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +139,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
-    """What the ledger knows of one issue's task. `epoch` is that of its last claim."""
+    """What the ledger knows of one issue's task. `epoch` is that of its last claim.
+
+    Of the `published` commits those in `wip` are work that a model's limit cut short.
+    """
 
     schema: int = SCHEMA
     issue: int
@@ -141,9 +156,9 @@ class TaskRecord:
     owner: str
     round: int = 1
     published: tuple[str, ...] = ()
+    wip: tuple[str, ...] = ()
     owed: tuple[Reply, ...] = ()
     stop: Stop | None = None
-    not_before: datetime | None = None
     status_comment: str | None = None
     created_at: datetime
     finished: Phase | None = None
@@ -153,14 +168,36 @@ class TaskRecord:
         """The attempts since a human last set the task going."""
         return tuple(a for a in self.attempts if a.round == self.round)
 
+    @property
+    def delivered(self) -> tuple[str, ...]:
+        """The commits that finished an attempt's work: what a pull request is opened for."""
+        return tuple(commit for commit in self.published if commit not in self.wip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """An agent that rests until its model's limit is over.
+
+    `issue` is the task that met the limit first, `in_a_row` how often it was met without an
+    answer in between, `resumed` the claims made since `until`, `notice` the id of the comment
+    that tells of it.
+    """
+
+    since: datetime
+    until: datetime
+    issue: int | None = None
+    in_a_row: int = 1
+    resumed: int = 0
+    notice: str | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """What spans tasks: the epoch counter, and agents paused until a time."""
+    """What spans tasks: the epoch counter, and the agents' pauses."""
 
     schema: int = SCHEMA
     epoch: int = 0
-    paused: Mapping[str, datetime] = field(default_factory=dict)
+    paused: Mapping[str, Pause] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +338,8 @@ class Snapshot:
     """Everything that one pass decides from.
 
     `branches` maps the live tasks' branch names to their commits (absent: no such branch),
-    `trusted` the logins that were looked up to whether they may write.
+    `trusted` the logins that were looked up to whether they may write, `notices` paused agents
+    to the comment that tells of their pause.
     """
 
     now: datetime
@@ -312,7 +350,19 @@ class Snapshot:
     branches: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[Run, ...] | None = None
     status_comments: Mapping[int, StatusComment] = field(default_factory=dict)
+    notices: Mapping[str, str] = field(default_factory=dict)
     trusted: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The agent that takes a task next, from `at` on. `until`: the end of that agent's pause,
+    where it is paused; `place`: the task's place among those that wait for it."""
+
+    agent: str
+    at: datetime
+    until: datetime | None = None
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +377,7 @@ class Task:
     run: Run | None = None
     runs_known: bool = False
     trusted: Mapping[str, bool] = field(default_factory=dict)
-    agents_paused_until: datetime | None = None  # all of the list are paused
+    turn: Turn | None = None  # None: an agent may take it at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ao_actions.core import budget, feedback, text
+from ao_actions.core import budget, feedback, pauses, text
 from ao_actions.core.model import Check, Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
 
 
@@ -29,10 +29,20 @@ class Verdict(NamedTuple):
 
 def phase_of(task: Task, policy: Policy) -> Verdict:
     """The task's phase and the sentence why."""
+    rule, particulars = _matching(task, policy)
+    return Verdict(rule.phase, rule.because.format(particulars))
+
+
+def waits_for_agent(task: Task, policy: Policy) -> bool:
+    """Whether it is a model's limit, and nothing else, that the task waits for."""
+    return task.turn is not None and _matching(task, policy)[0].test is _agent_paused
+
+
+def _matching(task: Task, policy: Policy) -> tuple[Rule, str]:
     for rule in RULES:
         particulars = rule.test(task, policy)
         if particulars is not None:
-            return Verdict(rule.phase, rule.because.format(particulars))
+            return rule, particulars
     raise AssertionError("the last rule matches every task")  # pragma: no cover
 
 
@@ -94,15 +104,6 @@ def _dead(task: Task, policy: Policy) -> str | None:
     return "its run never appeared"
 
 
-def _agent_paused(task: Task, _policy: Policy) -> str | None:
-    until = task.agents_paused_until
-    if task.record is not None and task.record.not_before is not None:
-        until = max(until or task.record.not_before, task.record.not_before)
-    if until is None or until <= task.now or not _could_use_an_agent(task):
-        return None
-    return f"{until:%Y-%m-%d %H:%M} UTC"
-
-
 def _draft(task: Task, _policy: Policy) -> str | None:
     return f"#{task.pull.number}" if task.pull and task.pull.draft else None
 
@@ -143,7 +144,7 @@ def _unanswerable(task: Task, _policy: Policy) -> str | None:
 def _fruitless(task: Task, _policy: Policy) -> str | None:
     """An attempt looked at the issue and found nothing to change: asking again costs money."""
     record = task.record
-    if record is None or record.published or not record.this_round():
+    if record is None or record.delivered or not record.this_round():
         return None
     if restarted(record, task):
         return None
@@ -157,9 +158,15 @@ def _exhausted(task: Task, policy: Policy) -> str | None:
     return budget.exhausted(task.record, policy)
 
 
+def _agent_paused(task: Task, _policy: Policy) -> str | None:
+    if task.turn is None or not _could_use_an_agent(task):
+        return None
+    return pauses.sentence(task.turn)
+
+
 def _published(task: Task, _policy: Policy) -> str | None:
     record = task.record
-    if record is None or task.pull is not None or not record.published:
+    if record is None or task.pull is not None or not record.delivered:
         return None
     return record.branch
 
@@ -211,7 +218,7 @@ def _unknown_merge(task: Task, _policy: Policy) -> str | None:
 
 def _ready(task: Task, _policy: Policy) -> str | None:
     pull = task.pull
-    if pull is None or pull.open_threads:
+    if pull is None or pull.open_threads or _half_done(task):
         return None
     if pull.review_decision not in (None, "APPROVED"):
         return None
@@ -219,7 +226,7 @@ def _ready(task: Task, _policy: Policy) -> str | None:
 
 
 def _has_pull(task: Task, _policy: Policy) -> str | None:
-    return f"#{task.pull.number}" if task.pull else None
+    return f"#{task.pull.number}" if task.pull and not _half_done(task) else None
 
 
 def _always(_task: Task, _policy: Policy) -> str | None:
@@ -247,10 +254,15 @@ def _wants_work(task: Task) -> bool:
     """An agent would be sent if its budget allowed it."""
     pull: Pull | None = task.pull
     if pull is None:
-        return task.record is None or not task.record.published
-    return bool(
+        return task.record is None or not task.record.delivered
+    return _half_done(task) or bool(
         feedback.failing(pull) or pull.mergeable == "CONFLICTING" or feedback.review_items(task)
     )
+
+
+def _half_done(task: Task) -> bool:
+    """A limit cut the work short; a human may have opened a pull request for it all the same."""
+    return task.record is not None and bool(task.record.wip) and not task.record.delivered
 
 
 def _could_use_an_agent(task: Task) -> bool:
@@ -281,7 +293,6 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.WORKING, "the run `{}` works on it", _alive),
     Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", _waits_too_long),
     Rule(Phase.LOST, "{}", _dead),
-    Rule(Phase.PAUSED, "the model's limit lasts until {}", _agent_paused),
     Rule(Phase.PAUSED, "pull request {} is a draft", _draft),
     Rule(Phase.PAUSED, "{} on the branch is not ours: somebody else works on it", _human_commit),
     Rule(Phase.NEEDS_HUMAN, "{}", _stopped),
@@ -289,6 +300,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.NEEDS_HUMAN, "an attempt changed nothing about {}", _unanswerable),
     Rule(Phase.NEEDS_HUMAN, "the agent found nothing to change: {}", _fruitless),
     Rule(Phase.NEEDS_HUMAN, "{}", _exhausted),
+    Rule(Phase.PAUSED, "the model's limit: {}", _agent_paused),
     Rule(Phase.PUBLISHED, "{} is pushed and has no pull request yet", _published),
     Rule(Phase.CONFLICTED, "the branch conflicts with {}", _conflicted),
     Rule(Phase.CI_FAILED, "failing: {}", _ci_failed),

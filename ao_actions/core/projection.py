@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ao_actions.core import actions, budget
-from ao_actions.core.model import Phase, Policy, Snapshot, Task, TaskRecord
+from ao_actions.core import actions, budget, text
+from ao_actions.core.model import Pause, Phase, Policy, Snapshot, Task, TaskRecord
 from ao_actions.core.phase import Verdict
 
 STATUS_MARK = "<!-- ao:status -->"
+_NOTICE_MARK = "<!-- ao:limit {agent} {since:%Y-%m-%dT%H:%M:%SZ} -->"
 
 _ASKS = {
     Phase.NEEDS_HUMAN: "Take the label `{ready}` off and put it on again to let the agent "
@@ -150,7 +151,29 @@ def status_body(task: Task, record: TaskRecord, verdict: Verdict, policy: Policy
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
+def notice_mark(agent: str, pause: Pause) -> str:
+    """The first line of the comment that tells of this pause, renewed or not."""
+    return _NOTICE_MARK.format(agent=text.line(agent, limit=80), since=pause.since)
+
+
+def notice_body(agent: str, pause: Pause, owner: str, waiting: int) -> str:
+    """The comment that tells of a pause: one for all the tasks that wait."""
+    name = text.line(agent, limit=80)
+    tasks = "1 task waits" if waiting == 1 else f"{waiting} tasks wait"
+    return "\n".join(
+        [
+            notice_mark(agent, pause),
+            f"@{owner}: {name} has met its model's limit and is paused until "
+            f"{pause.until:%Y-%m-%d %H:%M} UTC. {tasks} for it.",
+            "",
+            "There is nothing that you have to do: they go on by themselves, the oldest first. "
+            "Each one's status comment says when. To go on sooner, name another agent in "
+            "`agents:` of `.github/ao.yml`, which takes over while this one is paused.",
+        ]
+    )
+
+
+def _cell(words: str) -> str:
     """Text for a table cell: no row, mention, link or HTML can come out of it."""
-    flat = " ".join(text.split())[:160].replace("`", "'")
+    flat = " ".join(words.split())[:160].replace("`", "'")
     return f"`{flat.replace('|', '/')}`" if flat else ""

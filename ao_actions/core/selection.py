@@ -1,7 +1,8 @@
 """Which tasks get the free slots, and why a queued one has to wait (design 4, "Selection").
 
-Work that is under way comes first (a merged pull request is worth more than a new one), then
-issues with the priority label, then the oldest.
+Work that is under way comes first (a merged pull request is worth more than a new one, and what
+a limit cut short goes on before anything begins), then issues with the priority label, then
+the oldest.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from ao_actions.core.phase import Verdict, restarted
 CLAIMABLE = frozenset({Phase.QUEUED, Phase.CI_FAILED, Phase.CHANGES_REQUESTED, Phase.CONFLICTED})
 
 
-def order(task: Task, phase: Phase, policy: Policy) -> tuple[bool, bool, datetime, int]:
+def order(task: Task, policy: Policy) -> tuple[bool, bool, datetime, int]:
     """Sort key: lower goes first."""
     return (
-        phase is Phase.QUEUED,
+        task.record is None,
         policy.labels.priority not in task.issue.labels,
         task.issue.created_at,
         task.issue.number,

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
 
+from ao_actions.core import pauses, selection
 from ao_actions.core.model import Issue, Policy, Snapshot, Task
-from ao_actions.core.phase import Verdict, phase_of, run_of
+from ao_actions.core.phase import Verdict, phase_of, run_of, waits_for_agent
 
 
 def tasks(snapshot: Snapshot, policy: Policy, *, live: bool = False) -> tuple[Task, ...]:
     """Every issue with the label or a record, by number; with `live` those with a record."""
-    paused = snapshot.book.fleet.paused
-    until = None
-    if next_agent(snapshot, policy) is None:
-        until = min(paused[name] for name in policy.agents)
     numbers = snapshot.book.tasks if live else snapshot.issues
     issues = (snapshot.issues[number] for number in sorted(numbers) if number in snapshot.issues)
-    return tuple(_task(snapshot, issue, until) for issue in issues)
+    found = [_task(snapshot, issue, policy) for issue in issues]
+    return tuple(_in_line(found, snapshot, policy))
 
 
-def _task(snapshot: Snapshot, issue: Issue, agents_paused_until: datetime | None) -> Task:
+def _in_line(found: list[Task], snapshot: Snapshot, policy: Policy) -> list[Task]:
+    """The tasks; those that wait for an agent know their place. Those with a record stand in
+    front, so it is the same whether or not the new ones are looked at too."""
+    waiting = [task for task in found if waits_for_agent(task, policy)]
+    if not waiting:
+        return found
+    waiting.sort(key=lambda task: selection.order(task, policy))
+    records = [task.record for task in waiting]
+    line = pauses.line(records, snapshot.book.fleet, policy, snapshot.now)
+    turns = {task.issue.number: turn for task, turn in zip(waiting, line, strict=True)}
+    return [replace(task, turn=turns.get(task.issue.number, task.turn)) for task in found]
+
+
+def _task(snapshot: Snapshot, issue: Issue, policy: Policy) -> Task:
     record = snapshot.book.tasks.get(issue.number)
     claim = record.claim if record else None
+    fleet = snapshot.book.fleet
+    turn = pauses.turn(record, fleet, policy, snapshot.now) if record or fleet.paused else None
     return Task(
         now=snapshot.now,
         issue=issue,
@@ -31,7 +44,7 @@ def _task(snapshot: Snapshot, issue: Issue, agents_paused_until: datetime | None
         run=run_of(snapshot.runs or (), record) if record and claim else None,
         runs_known=snapshot.runs is not None,
         trusted=snapshot.trusted,
-        agents_paused_until=agents_paused_until,
+        turn=turn if turn and turn.at > snapshot.now else None,
     )
 
 
@@ -39,12 +52,3 @@ def verdicts(
     snapshot: Snapshot, policy: Policy, *, live: bool = False
 ) -> tuple[tuple[Task, Verdict], ...]:
     return tuple((task, phase_of(task, policy)) for task in tasks(snapshot, policy, live=live))
-
-
-def next_agent(snapshot: Snapshot, policy: Policy) -> str | None:
-    """The first agent of the list that is not paused."""
-    paused = snapshot.book.fleet.paused
-    for name in policy.agents:
-        if name not in paused or paused[name] <= snapshot.now:
-            return name
-    return None

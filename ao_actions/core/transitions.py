@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from ao_actions.core import actions, budget
+from ao_actions.core import actions, budget, pauses
 from ao_actions.core.model import (
     Attempt,
     Book,
     Claim,
+    Limit,
     Outcome,
     Policy,
     Reply,
@@ -64,7 +65,7 @@ def apply(book: Book, transition: actions.Transition, policy: Policy) -> Book:
         case actions.Finish():
             return _finish(book, transition)
         case actions.Note():
-            return book.put(_noted(_task(book, transition.issue), transition))
+            return _noted(book, transition)
         case _:
             assert_never(transition)
 
@@ -77,6 +78,8 @@ def end_claim(
     at: datetime,
     head: str | None = None,
     spent: Spent | None = None,
+    limit: Limit | None = None,
+    session: str | None = None,
 ) -> TaskRecord:
     """The record with its claim turned into an attempt.
 
@@ -98,6 +101,8 @@ def end_claim(
         started_at=claim.claimed_at,
         ended_at=at,
         spent=cost,
+        limit=limit,
+        session=session,
     )
     return replace(
         record,
@@ -117,20 +122,32 @@ def publish(
     head: str | None,
     replies: tuple[Reply, ...],
     stop: Stop | None = None,
-    not_before: datetime | None = None,
+    limit: Limit | None = None,
+    session: str | None = None,
 ) -> TaskRecord:
-    """The record after its run has published (or says why it did not)."""
+    """The record after its run has published (or says why it did not). What the attempt means
+    for the fleet, `pauses.ended` says."""
     claim = record.claim
     assert claim is not None  # noqa: S101 - publish checked that it is current
     answered = outcome in (Outcome.CHANGES, Outcome.NO_CHANGE)
-    ended = end_claim(record, outcome=outcome, detail=detail, at=at, head=head, spent=spent)
+    ended = end_claim(
+        record,
+        outcome=outcome,
+        detail=detail,
+        at=at,
+        head=head,
+        spent=spent,
+        limit=limit,
+        session=session,
+    )
+    limited = outcome is Outcome.LIMITED
     return replace(
         ended,
         handled=(*ended.handled, *claim.items) if answered else ended.handled,
         published=(*ended.published, head) if head else ended.published,
+        wip=(*ended.wip, head) if head and limited else ended.wip,
         owed=(*ended.owed, *replies),
         stop=stop,
-        not_before=not_before,
     )
 
 
@@ -143,6 +160,8 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
     record = book.tasks.get(claim.issue) or _returning(book, claim)
     if record.claim is not None:
         raise Misfit(f"task {claim.issue} is claimed already")
+    if not pauses.is_open(book.fleet, claim.agent, claim.at):
+        raise Misfit(f"{claim.agent} is paused")
     over = budget.exhausted(replace(record, round=claim.round), policy)
     if over is not None:
         raise Misfit(f"task {claim.issue}: {over}")
@@ -153,7 +172,6 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
         branch=claim.branch,
         round=claim.round,
         stop=None,
-        not_before=None,
         claim=Claim(
             reason=claim.reason,
             agent=claim.agent,
@@ -165,7 +183,8 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
             reserved=Spent(usd=claim.usd),
         ),
     )
-    return replace(book.put(claimed), fleet=replace(book.fleet, epoch=epoch))
+    fleet = replace(pauses.claimed(book.fleet, claim.agent, claim.at), epoch=epoch)
+    return replace(book.put(claimed), fleet=fleet)
 
 
 def _returning(book: Book, claim: actions.Claim) -> TaskRecord:
@@ -179,9 +198,9 @@ def _returning(book: Book, claim: actions.Claim) -> TaskRecord:
         old,
         pull=None,
         published=(),
+        wip=(),
         owed=(),
         stop=None,
-        not_before=None,
         finished=None,
         finished_at=None,
     )
@@ -208,15 +227,21 @@ def _finish(book: Book, finish: actions.Finish) -> Book:
     return replace(book, tasks=tasks, finished={**book.finished, finish.issue: record})
 
 
-def _noted(record: TaskRecord, note: actions.Note) -> TaskRecord:
+def _noted(book: Book, note: actions.Note) -> Book:
+    record = _task(book, note.issue)
     if note.run_id is not None and record.claim is not None:
         record = replace(record, claim=replace(record.claim, run_id=note.run_id))
-    return replace(
+    record = replace(
         record,
         pull=note.pull or record.pull,
         status_comment=note.status_comment or record.status_comment,
         owed=tuple(reply for reply in record.owed if reply.item not in note.settled),
     )
+    paused = {
+        name: replace(pause, notice=note.notices.get(name, pause.notice))
+        for name, pause in book.fleet.paused.items()
+    }
+    return replace(book.put(record), fleet=replace(book.fleet, paused=paused))
 
 
 def _task(book: Book, issue: int) -> TaskRecord:

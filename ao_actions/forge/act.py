@@ -64,6 +64,8 @@ def perform(client: Client, effect: actions.Effect, default_branch: str) -> Perf
             return _request_review(client, effect)
         case actions.Report():
             return _report(client, effect)
+        case actions.Notice():
+            return _notice(client, effect)
         case _:
             assert_never(effect)
 
@@ -167,7 +169,10 @@ def _request_review(client: Client, effect: actions.RequestReview) -> Performed:
 
 
 def _report(client: Client, effect: actions.Report) -> Performed:
-    comment = effect.comment or _find_report(client, effect.issue)
+    comment = effect.comment
+    if comment is None:
+        found = _find_comment(client, effect.issue, projection.STATUS_MARK)
+        comment = str(found["id"]) if found else None
     if comment is not None:
         path = f"issues/comments/{comment}"
         status, updated = client.request("PATCH", path, body={"body": effect.body}, accept=(404,))
@@ -178,11 +183,21 @@ def _report(client: Client, effect: actions.Report) -> Performed:
     return Performed("created", created["html_url"])
 
 
-def _find_report(client: Client, issue: int) -> str | None:
-    """A status comment that another pass may just have written."""
+def _notice(client: Client, effect: actions.Notice) -> Performed:
+    """Said once: whoever finds the mark has nothing left to say."""
+    found = _find_comment(client, effect.issue, effect.mark)
+    if found is not None:
+        return Performed("unchanged", found["html_url"])
+    path = f"issues/{effect.issue}/comments"
+    _, created = client.request("POST", path, body={"body": effect.body})
+    return Performed("created", created["html_url"])
+
+
+def _find_comment(client: Client, issue: int, mark: str) -> dict[str, Any] | None:
+    """Our comment with this mark, which another pass may just have written."""
     comments: list[Json] = client.pages(f"issues/{issue}/comments")
-    mine = (c for c in comments if c["body"].startswith(projection.STATUS_MARK) and _is_bot(c))
-    return next((str(comment["id"]) for comment in mine), None)
+    mine = (c for c in comments if c["body"].startswith(mark) and _is_bot(c))
+    return next(mine, None)
 
 
 def _is_bot(comment: dict[str, Any]) -> bool:

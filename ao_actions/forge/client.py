@@ -7,7 +7,6 @@ the world by the next pass (I7). PyGithub's own retry re-sends a POST ten times;
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
@@ -68,7 +67,11 @@ class Client:
         return self.request("GET", path, parameters=parameters)[1]
 
     def text(self, path: str) -> str:
-        """A text that GitHub answers with a redirect to: a job's log, at most 20 MB of it.
+        """A text that GitHub answers with a redirect to: a job's log, at most 20 MB of it."""
+        return self.content(path, limit=20 * 1024 * 1024).decode(errors="replace")
+
+    def content(self, path: str, *, limit: int) -> bytes:
+        """The first `limit` bytes of what GitHub answers with a redirect to.
 
         The token does not follow a redirect to another host (requests takes care of that).
         """
@@ -76,14 +79,18 @@ class Client:
 
         url = f"{self.address.api}/repos/{self.repository}/{path}"
         headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "ao-actions"}
+        content = bytearray()
         try:
             with requests.get(url, headers=headers, timeout=60, stream=True) as answer:
                 if answer.status_code >= 400:
                     raise self._failure("GET", url, answer.status_code, answer.text[:400])
-                content = b"".join(itertools.islice(answer.iter_content(1 << 16), 320))
+                for chunk in answer.iter_content(1 << 16):
+                    content += chunk
+                    if len(content) >= limit:
+                        break
         except requests.exceptions.RequestException as error:
             raise ForgeError(f"{url}: {type(error).__name__}") from None
-        return content.decode(errors="replace")
+        return bytes(content[:limit])
 
     def pages(self, path: str, key: str | None = None, **parameters: Any) -> list[Json]:
         """All items of a list of at most a few pages (`key`: where the list stands)."""

@@ -10,6 +10,7 @@ from typing import Any
 from ao_actions.core import projection
 from ao_actions.core.model import (
     Check,
+    Fleet,
     Issue,
     IssueFacts,
     Policy,
@@ -93,6 +94,19 @@ def status_comment(repository: Mapping[str, Any], record: TaskRecord) -> StatusC
         if comment["body"].startswith(projection.STATUS_MARK) and by_program(comment):
             return StatusComment(id=str(comment["databaseId"]), body=comment["body"])
     return None
+
+
+def notices(repository: Mapping[str, Any], fleet: Fleet) -> dict[str, str]:
+    """Paused agents to our comment that tells of it, where it is among an issue's last ones."""
+    found = {}
+    for agent, pause in fleet.paused.items():
+        node = repository.get(f"t{pause.issue}")
+        mark = projection.notice_mark(agent, pause)
+        for comment in node["comments"]["nodes"] if node else []:
+            if comment["body"].startswith(mark) and by_program(comment):
+                found[agent] = str(comment["databaseId"])
+                break
+    return found
 
 
 def pull(node: Mapping[str, Any]) -> Pull:

@@ -62,6 +62,7 @@ def sweep(client: Client, book: Book, policy: Policy) -> Snapshot:
             for r in live
             if (found := nodes.status_comment(repository, r)) is not None
         },
+        notices=nodes.notices(repository, book.fleet),
     )
 
 

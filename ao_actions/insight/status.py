@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from ao_actions.core import actions, codec, selection
-from ao_actions.core.model import Phase, Policy, Snapshot
+from ao_actions.core.model import Phase, Policy, Snapshot, Task
+from ao_actions.core.phase import waits_for_agent
 from ao_actions.core.tasks import verdicts
 
 
 def rows(snapshot: Snapshot, policy: Policy) -> list[dict[str, Any]]:
-    """One object per task: issue, title, phase, because, pull, owner, epoch, attempts."""
+    """One object per task: issue, title, phase, because, resumes_at (of a task that a model's
+    limit holds up), pull, owner, epoch, attempts."""
     found = []
     for task, verdict in verdicts(snapshot, policy):
         record = task.record
-        if record is None and verdict.phase is not Phase.QUEUED:
+        if record is None and verdict.phase not in (Phase.QUEUED, Phase.PAUSED):
             continue  # its task has just ended
         because = verdict.because
         if verdict.phase in selection.CLAIMABLE:
@@ -26,6 +28,7 @@ def rows(snapshot: Snapshot, policy: Policy) -> list[dict[str, Any]]:
                 "title": task.issue.title,
                 "phase": verdict.phase.value,
                 "because": because,
+                "resumes_at": _resumes_at(task, policy),
                 "pull": task.pull.number if task.pull else None,
                 "owner": record.owner if record else None,
                 "epoch": record.epoch if record else None,
@@ -36,6 +39,12 @@ def rows(snapshot: Snapshot, policy: Policy) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _resumes_at(task: Task, policy: Policy) -> Any:
+    if task.turn is None or not waits_for_agent(task, policy):
+        return None
+    return codec.encode(task.turn.at)
 
 
 def plan_rows(steps: Iterable[tuple[actions.Action, str]]) -> list[dict[str, Any]]:

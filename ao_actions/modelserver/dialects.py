@@ -90,7 +90,7 @@ def _edit(edit: Edit, tools: Iterable[Tool], directory: str | None) -> Say | Use
         return Use(tool.name, _input(tool, {"path": path, "content": edit.content}))
     if role == "command":
         return _run(_written_by_shell(edit), tool)
-    added = "".join(f"+{line}\n" for line in edit.content.splitlines() or [""])
+    added = "".join(f"+{line}\n" for line in edit.content.removesuffix("\n").split("\n"))
     patch = f"*** Begin Patch\n*** Add File: {edit.path}\n{added}*** End Patch\n"
     return Use(tool.name, patch if tool.freeform else _input(tool, {"patch": patch}))
 
@@ -120,7 +120,7 @@ def _input(tool: Tool, values: Mapping[str, str]) -> dict[str, Any]:
     """What the tool takes: these values by role, and something for whatever else it requires."""
     given: dict[str, Any] = {_property(tool, role): value for role, value in values.items()}
     for name, value in given.items():
-        if tool.properties.get(name, {}).get("type") in {"array", "ARRAY"}:
+        if str(tool.properties.get(name, {}).get("type")).lower() == "array":
             given[name] = ["bash", "-lc", value]
     missing = [name for name in tool.schema.get("required", ()) if name not in given]
     return {**given, **{name: _filler(tool.properties.get(name, {})) for name in missing}}

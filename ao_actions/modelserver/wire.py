@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ao_actions.modelserver.script import Answer, Failure, Say, Use
 
-# The list of models that any client may ask for.
+# The only model in the lists; a request may name any.
 MODEL = "scripted-model"
 
 

@@ -24,6 +24,7 @@ def workflows(config: Config, action: str, *, enterprise: bool = False) -> dict[
     `action`: what `uses:` names for our own steps (see `pins.action_reference`).
     `enterprise`: for GitHub Enterprise Server, which lags behind in a few keys and actions.
     """
+    agents = [agent.name for agent in config.agents]
     values = {
         "version": __version__,
         "action": action,
@@ -40,7 +41,9 @@ def workflows(config: Config, action: str, *, enterprise: bool = False) -> dict[
         "wait_minutes": wait_minutes(config),
         "schedule": config.schedule,
         "ci_workflows": json.dumps(json.dumps([n for n in config.ci_workflows if "${{" not in n])),
-        "secrets": secrets((agent.name for agent in config.agents), config.agent_auth),
+        "secrets": secrets(agents, config.agent_auth),
+        "metered": metered(agents, config.agent_auth),
+        "unmetered": unmetered(agents, config.agent_auth),
     }
     return {f"{FOLDER}/{name}": render(f"workflows/{name}.j2", **values) for name in NAMES}
 
@@ -61,8 +64,30 @@ def wait_minutes(config: Config) -> int:
 
 
 def secrets(agents: Iterable[str], agent_auth: str = "key") -> list[str]:
-    """Names of the secrets that the agents' step gets: an OAuth token or keys, never both."""
+    """Names of the secrets that an attempt gets: an OAuth token or keys, never both."""
+    agents = list(agents)
+    return sorted({*metered(agents, agent_auth), *unmetered(agents, agent_auth)})
+
+
+def metered(agents: Iterable[str], agent_auth: str) -> list[str]:
+    """Names that only the meter's step gets: keys of model providers, and their addresses."""
     if agent_auth == "copilot":
         return []
-    names = {name for agent in agents for name in providers.names(AGENTS[agent])}
-    return sorted(name for name in names if ("OAUTH" in name) == (agent_auth == "oauth"))
+    return sorted({name for agent in agents for name in _of_providers(agent, agent_auth)})
+
+
+def unmetered(agents: Iterable[str], agent_auth: str) -> list[str]:
+    """Names that the agent's own step gets: keys that only its program can use."""
+    if agent_auth == "copilot":
+        return []
+    return sorted({name for agent in agents for name in AGENTS[agent].secrets})
+
+
+def _of_providers(agent: str, agent_auth: str) -> list[str]:
+    """An OAuth token where one is wanted and the agent takes one, else keys and addresses."""
+    names = AGENTS[agent].credentials
+    tokens = [name for name in names if "OAUTH" in name]
+    if agent_auth == "oauth" and tokens:
+        return tokens
+    keys = [name for name in names if name not in tokens]
+    return [*keys, *(providers.PROVIDERS[providers.CREDENTIALS[k].provider].address for k in keys)]

@@ -46,6 +46,22 @@ def write(assigned: Assigned, config: Config) -> str:
     )
 
 
+RESUMED = (
+    "\n\n## Your earlier session goes on\n\n"
+    "You have worked on this issue before; what you did then is above and in the checkout. "
+    "What is written here is how things stand now.\n"
+)
+
+
+def handed_over(note: str) -> str:
+    """What is added for an agent that did not make the earlier attempts, or has forgotten them."""
+    return (
+        "\n\n## What was tried before\n\n"
+        "Earlier attempts at this issue, oldest first. Their work so far, if any, is in the "
+        f"checkout:\n\n{note}\n"
+    )
+
+
 def mend(failure: str) -> str:
     """What is added to the brief when the verify commands failed after the agent's work."""
     return (

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
-from ao_actions.work import handoff
+from ao_actions.work import handoff, workspace
+from ao_actions.work.workspace import Places
 
 DEPTH = 50  # enough history for an agent to look at, and cheap to fetch
 
@@ -32,27 +33,31 @@ class Checkout:
     merging: str | None = None
 
 
-def prepare(
-    path: Path, store: Path, remote: Remote, *, head: str, base: str, merge: bool
-) -> Checkout:
+def prepare(places: Places, remote: Remote, *, head: str, base: str, merge: bool) -> Checkout:
     """A checkout of `head` (a commit), or of the tip of `base` for a new task (`head` empty).
 
     With `merge` the base is merged into the work tree, conflicts and all. The agent gets a
-    clone of its own with no remote in it: nothing to push to and nothing to find.
+    clone of its own with no remote in it: nothing to push to and nothing to find. It stands at
+    the same path in every attempt, for agents' sessions are tied to it.
+
+    :raises ConfigError: a folder in the way was not made by us
     """
-    path, store = path.absolute(), store.absolute()
-    for old in (path, store):
+    workspace.own(places)
+    for old in (places.checkout, places.store):
         shutil.rmtree(old, ignore_errors=True)
-    git = Git.scratch(store, remote)
-    depth = None if merge else DEPTH
+    git = Git.scratch(places.store, remote)
     base_ref = f"refs/heads/{base}"
+    if places.mirror is not None:
+        workspace.borrow(places.mirror, places.store, remote, base_ref)
+    depth = None if merge or places.mirror else DEPTH
     wanted = [f"+{base_ref}:{base_ref}"] + ([head] if head else [])
     git.fetch(*wanted, depth=depth)
     base_tip = git.run("rev-parse", base_ref)
     start = head or base_tip
     name = "work" if base != "work" else "task"
     git.run("update-ref", f"refs/heads/{name}", start)
-    _clone(git, path, name)
+    _clone(git, places, name)
+    path = places.checkout
     if not merge:
         return Checkout(path, git, start)
     merged = Git(path).attempt("merge", "--no-commit", "--no-ff", base_tip)
@@ -62,12 +67,30 @@ def prepare(
     return Checkout(path, git, start, merging=base_tip)
 
 
-def _clone(git: Git, path: Path, branch: str) -> None:
-    """A clone with its own objects and no remote."""
-    url = f"file://{git.directory}"
-    local = Git(git.directory)
-    local.run("clone", "--quiet", "--no-tags", "--branch", branch, "--template=", url, str(path))
-    Git(path).run("remote", "remove", "origin")
+def _clone(git: Git, places: Places, branch: str) -> None:
+    """A clone without a remote; its objects are its own, or those of the machine's mirror."""
+    share = ["--shared"] if places.mirror else []
+    url = str(git.directory) if places.mirror else f"file://{git.directory}"
+    options = ["--quiet", "--no-tags", "--branch", branch, "--template=", *share]
+    Git(git.directory).run("clone", *options, url, str(places.checkout))
+    Git(places.checkout).run("remote", "remove", "origin")
+
+
+def adopt(checkout: Checkout, bundle_: Path) -> bool:
+    """Lay an earlier attempt's unfinished work over the checkout, uncommitted.
+
+    False, and nothing done, if it does not stand on the commit that this attempt starts from.
+    """
+    git = Git(checkout.path)
+    ref = "refs/ao/earlier"
+    source = f"{handoff.BUNDLE_REF}:{ref}"
+    if git.attempt("fetch", "--quiet", "--no-tags", str(bundle_.absolute()), source).code != 0:
+        return False
+    fits = git.attempt("rev-parse", "--verify", f"{ref}^1").text == checkout.start
+    if fits:
+        git.run("restore", f"--source={ref}", "--worktree", "--", ".")
+    git.run("update-ref", "-d", ref)
+    return fits
 
 
 def commit(checkout: Checkout) -> str | None:

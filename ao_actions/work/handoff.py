@@ -8,6 +8,7 @@ these files (design 6).
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ SCHEMA = 1
 
 OUTCOME_LIMIT = 512 * 1024
 BUNDLE_LIMIT = 100 * 1024 * 1024
+SESSION = re.compile(r"[A-Za-z0-9_-]{1,100}")
 COST_LIMIT = 10**12  # of any figure: no sum of them may grow beyond what JSON can hold
 # What an agent's attempt can come to; the others are for publish and reconcile to say.
 SAYABLE = (
@@ -58,7 +60,8 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handoff:
-    """`outcome.json`. `proven`: a limit was seen by more than text (design 7)."""
+    """`outcome.json`. `proven`: a limit was seen by more than text (design 7). `session`: the
+    agent's name for the session whose files lie beside it."""
 
     schema: int = SCHEMA
     outcome: Outcome
@@ -67,6 +70,7 @@ class Handoff:
     spent: Spent | None = None
     until: datetime | None = None
     proven: bool = False
+    session: str | None = None
     replies: tuple[ThreadReply, ...] = ()
     verified: tuple[Verification, ...] = ()
 
@@ -98,6 +102,8 @@ def read(folder: Path) -> Handoff | None:
     figures = (cost.usd, cost.tokens, cost.seconds) if cost else ()
     if not all(0 <= figure <= COST_LIMIT for figure in figures):
         raise TaintedError(f"{OUTCOME}: a cost that cannot be")
+    if handoff.session is not None and not SESSION.fullmatch(handoff.session):
+        raise TaintedError(f"{OUTCOME}: a session's name that cannot be")
     return handoff
 
 

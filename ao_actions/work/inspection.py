@@ -75,6 +75,16 @@ def inspect(git: Git, bundle: Path, claim: Claim, config: Config) -> Accepted:
     return Accepted(tree=tree, parents=parents, paths=tuple(change.path for change in changes))
 
 
+def unchanged(git: Git, claim: Claim) -> Accepted:
+    """The files of the claimed commit as they stand: it was inspected before it was pushed.
+
+    :raises TaintedError: the base branch is gone
+    """
+    _fetch(git, claim, depth=checkout.DEPTH)
+    tree = git.run("rev-parse", f"{claim.head}^{{tree}}")
+    return Accepted(tree=tree, parents=(claim.head,), paths=())
+
+
 def remake(git: Git, accepted: Accepted, message: str, *, at: datetime) -> str:
     """The accepted tree as one commit of ours (design 6)."""
     stamp = f"{int(at.timestamp())} +0000"

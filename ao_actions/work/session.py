@@ -12,24 +12,36 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ao_actions.agents import AGENTS, Agent, Assignment, Result, providers, run
+from ao_actions.agents import AGENTS, Agent, Assignment, Result
 from ao_actions.agents import Outcome as Said
 from ao_actions.agents.launch import secrets_of
+from ao_actions.agents.runtimes import PROCESS, Docker, Runtime, User
 from ao_actions.config import Config
 from ao_actions.core import text
 from ao_actions.core.model import Claim, Outcome, Phase, Spent, TaskRecord
 from ao_actions.core.phase import run_title
-from ao_actions.errors import AgentError, ConfigError, GitError
+from ao_actions.errors import AgentError, AoError
 from ao_actions.forge import observe
 from ao_actions.forge.client import Client
 from ao_actions.git import Remote
 from ao_actions.ledger import Ledger
 from ao_actions.runtime import Job
-from ao_actions.work import brief, checkout, handoff, reading, verify
+from ao_actions.work import (
+    brief,
+    checkout,
+    earlier,
+    handoff,
+    metering,
+    reading,
+    sessions,
+    workspace,
+)
 from ao_actions.work.checkout import Checkout
 from ao_actions.work.handoff import Handoff, ThreadReply, Verification
+from ao_actions.work.metering import Metering
+from ao_actions.work.turns import Turns
+from ao_actions.work.workspace import Places
 
-MENDS = 2  # times that the agent may mend what the verify commands find
 OUTCOMES = {
     Said.DONE: Outcome.CHANGES,
     Said.LIMITED: Outcome.LIMITED,
@@ -37,27 +49,6 @@ OUTCOMES = {
     Said.TIMEOUT: Outcome.TIMEOUT,
     Said.ERROR: Outcome.AGENT_ERROR,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Directories of an attempt. `checkout` keeps its path, for sessions are tied to it."""
-
-    checkout: Path
-    scratch: Path
-    store: Path
-    handoff: Path
-    agents: Path
-
-    @classmethod
-    def under(cls, root: Path) -> Places:
-        return cls(
-            checkout=root / "checkout",
-            scratch=root / "scratch",
-            store=root / "store.git",
-            handoff=root / "handoff",
-            agents=root / "agents",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +75,40 @@ def work(attempt: Attempt, issue: int, epoch: int) -> Handoff | None:
     if refusal is not None or record is None or record.claim is None:
         attempt.say(f"superseded: {refusal}")
         return None
+    workspace.own(attempt.places)
     shutil.rmtree(attempt.places.handoff, ignore_errors=True)
     started = time.monotonic()
     try:
         done = _attempt(attempt, record, record.claim)
-    except (AgentError, ConfigError, GitError) as error:
+    except AoError as error:
         done = Handoff(outcome=Outcome.AGENT_ERROR, detail=str(error))
     if done.spent is not None:
         seconds = int(time.monotonic() - started)
         done = replace(done, spent=replace(done.spent, seconds=seconds))
     handoff.write(attempt.places.handoff, done)
+    workspace.leave(attempt.places)
     attempt.say(f"{done.outcome}: {done.detail or 'handed off'}")
     return done
+
+
+def start_meter(attempt: Attempt, issue: int, epoch: int) -> str:
+    """Start the meter of an attempt; what its `work` finds in AO_METER, "" if there is none.
+
+    :raises AoError: GitHub or the ledger could not be read, or the meter did not start
+    """
+    record = attempt.ledger.read().book.tasks.get(issue)
+    refusal = superseded(attempt, record, issue, epoch)
+    if refusal is not None or record is None or record.claim is None:
+        attempt.say(f"superseded: {refusal}")
+        return ""
+    agent = _agent(record.claim)
+    usd, seconds = record.claim.reserved.usd or None, (attempt.config.minutes + 15) * 60
+    said = metering.start(agent, attempt.environment, usd=usd, seconds=seconds)
+    names = " or ".join((*agent.credentials, *agent.secrets)) or "nothing"
+    attempt.say(
+        f"the meter holds {said.split()[-1]}" if said else f"no meter: {agent.name} has no {names}"
+    )
+    return said
 
 
 def superseded(attempt: Attempt, record: TaskRecord | None, issue: int, epoch: int) -> str | None:
@@ -128,13 +141,10 @@ def not_current(
 
 
 def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
-    agent = AGENTS.get(claim.agent)
-    if agent is None:
-        raise AgentError(f"no agent is called {claim.agent!r} (known: {', '.join(AGENTS)})")
+    agent = _agent(claim)
     places = attempt.places
     tree = checkout.prepare(
-        places.checkout,
-        places.store,
+        places,
         attempt.remote,
         head=claim.head,
         base=claim.base,
@@ -142,17 +152,64 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     )
     assigned = reading.assigned(attempt.client, record, claim)
     attempt.say(f"{claim.agent} works on #{record.issue} at {tree.start[:7]} ({claim.reason})")
-    places.scratch.mkdir(parents=True, exist_ok=True)
-    assignment = _assignment(attempt, agent, claim, tree)
-    told = brief.write(assigned, attempt.config)
-    result, verified = _run(attempt, agent, assignment, told)
-    return _pack(attempt, assignment, tree, result, verified)
+    shutil.rmtree(places.scratch, ignore_errors=True)
+    places.scratch.mkdir(parents=True)
+    measured = metering.choose(agent, attempt.environment)
+    attempt.say(_metered(measured))
+    assignment = _assignment(attempt, agent, claim, measured)
+    with earlier.find(attempt.client, record) as left:
+        if tree.merging is None and (bundle := left.bundle(places.scratch / "earlier")):
+            attempt.say("the unfinished work of the last attempt is in the checkout")
+            checkout.adopt(tree, bundle)
+        session = left.resume(agent, assignment)
+        turns = Turns(
+            agent=agent,
+            assignment=replace(assignment, session=session),
+            program=agent.install(places.agents),
+            runtime=_runtime(attempt),
+            told=brief.write(assigned, attempt.config),
+            note=left.note(),
+            commands=attempt.config.verify,
+            now=attempt.client.now,
+            say=attempt.say,
+        )
+    try:
+        result, verified = turns.play()
+        result = measured.judge(result)
+    finally:
+        measured.close()
+    return _pack(attempt, tree, _keep(attempt, agent, assignment, result), verified)
 
 
-def _assignment(attempt: Attempt, agent: Agent, claim: Claim, tree: Checkout) -> Assignment:
+def _agent(claim: Claim) -> Agent:
+    """:raises AgentError: this version does not know the claim's agent"""
+    agent = AGENTS.get(claim.agent)
+    if agent is None:
+        raise AgentError(f"no agent is called {claim.agent!r} (known: {', '.join(AGENTS)})")
+    return agent
+
+
+def _runtime(attempt: Attempt) -> Runtime:
+    settings = attempt.config.runtime
+    match settings.kind:
+        case "user":
+            return User()
+        case "docker":
+            return Docker(settings.image, attempt.places.agents, settings.network)
+        case _:
+            return PROCESS
+
+
+def _metered(measured: Metering) -> str:
+    if measured.meter is not None:
+        return "the meter counts, and keeps the key"
+    return f"no meter: {measured.why_not}; what this costs is the agent's own figure"
+
+
+def _assignment(attempt: Attempt, agent: Agent, claim: Claim, measured: Metering) -> Assignment:
     settings = attempt.config.agent(agent.name)
     return Assignment(
-        checkout=tree.path,
+        checkout=attempt.places.checkout,
         brief=attempt.places.scratch / "brief.md",
         scratch=attempt.places.scratch,
         model=settings.model,
@@ -165,56 +222,38 @@ def _assignment(attempt: Attempt, agent: Agent, claim: Claim, tree: Checkout) ->
             for name in agent.secrets
             if attempt.environment.get(name)
         },
-        endpoint=providers.direct(agent, attempt.environment),
+        endpoint=measured.endpoint,
     )
 
 
-def _run(
-    attempt: Attempt, agent: Agent, assignment: Assignment, told: str
-) -> tuple[Result, tuple[Verification, ...]]:
-    """The agent, then the verify commands, and the agent again for what they find."""
-    program = agent.install(attempt.places.agents)
-    deadline = time.monotonic() + assignment.seconds
-    verified: tuple[Verification, ...] = ()
-    usd: float | None = None
-    for turn in range(MENDS + 1):
-        assignment.brief.write_text(told, encoding="utf-8")
-        seconds = max(1, int(deadline - time.monotonic()))
-        timed = replace(assignment, seconds=seconds)
-        result = run(agent, timed, now=attempt.client.now(), program=program)
-        if result.usage.usd is not None:
-            usd = (usd or 0.0) + result.usage.usd
-        result = replace(result, usage=replace(result.usage, usd=usd))
-        if result.outcome is not Said.DONE:
-            return result, verified
-        verified, failure = verify.run(
-            attempt.config.verify, assignment, seconds=deadline - time.monotonic()
-        )
-        if not failure or turn == MENDS or time.monotonic() >= deadline:
-            return result, verified
-        attempt.say("the verify commands fail: the agent gets their output")
-        told += brief.mend(failure)
-    raise AssertionError("the last turn returns")  # pragma: no cover
+def _keep(attempt: Attempt, agent: Agent, assignment: Assignment, result: Result) -> Result:
+    """Transcript and session into the hand-off; the result names the session if it is there.
+
+    Whoever can read the repository can download artifacts: so by default they are kept in
+    private repositories only (design 6).
+    """
+    kept = attempt.config.sessions
+    if kept == "never" or (kept == "auto" and not attempt.client.get("")["private"]):
+        return replace(result, session=None)
+    folder = attempt.places.handoff
+    folder.mkdir(parents=True, exist_ok=True)
+    _keep_transcript(folder, assignment, result)
+    there = sessions.keep(agent, assignment, result.session, folder)
+    return replace(result, session=result.session if there else None)
 
 
-def _keep_transcript(attempt: Attempt, assignment: Assignment, result: Result) -> None:
-    """Whoever can read the repository can download artifacts: so the transcript is kept in
-    private repositories only, and without the agent's keys (design 6)."""
+def _keep_transcript(folder: Path, assignment: Assignment, result: Result) -> None:
+    """The transcript, without the keys that the agent was given."""
     if result.transcript is None or not result.transcript.exists():
-        return
-    if not attempt.client.get("")["private"]:
         return
     content = result.transcript.read_bytes()
     for secret in secrets_of(assignment):
         content = content.replace(secret.encode(), b"***")
-    folder = attempt.places.handoff
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / handoff.TRANSCRIPT).write_bytes(content)
 
 
 def _pack(
     attempt: Attempt,
-    assignment: Assignment,
     tree: Checkout,
     result: Result,
     verified: tuple[Verification, ...],
@@ -222,7 +261,6 @@ def _pack(
     """The hand-off from what the agent said and what git shows: git decides on changes."""
     outcome = OUTCOMES[result.outcome]
     detail = result.detail
-    folder = attempt.places.handoff
     commit = checkout.commit(tree)
     failed = [v.command for v in verified if not v.passed]
     if outcome is Outcome.CHANGES and commit is None:
@@ -230,8 +268,7 @@ def _pack(
     if outcome is Outcome.CHANGES and failed:
         outcome, detail = Outcome.AGENT_ERROR, f"the verify command fails: {failed[0]}"
     if commit is not None:
-        checkout.bundle(tree, commit, folder)
-    _keep_transcript(attempt, assignment, result)
+        checkout.bundle(tree, commit, attempt.places.handoff)
     usage = result.usage
     tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
     return Handoff(
@@ -242,6 +279,7 @@ def _pack(
         spent=None if usage.usd is None else Spent(usd=usage.usd, tokens=tokens),
         until=result.until,
         proven=result.proven,
+        session=result.session,
         replies=tuple(ThreadReply(thread=name, body=body) for name, body in result.replies),
         verified=verified,
     )

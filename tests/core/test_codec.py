@@ -13,7 +13,9 @@ from ao_actions.core.model import (
     Attempt,
     Claim,
     Fleet,
+    Limit,
     Outcome,
+    Pause,
     Phase,
     Reply,
     Spent,
@@ -61,6 +63,17 @@ ATTEMPTS = st.builds(
     started_at=TIMES,
     ended_at=TIMES,
     spent=SPENT,
+    limit=st.none() | st.builds(Limit, until=st.none() | TIMES, proven=st.booleans()),
+    session=st.none() | TEXT,
+)
+PAUSES = st.builds(
+    Pause,
+    since=TIMES,
+    until=TIMES,
+    issue=st.none() | st.integers(1),
+    in_a_row=st.integers(1),
+    resumed=st.integers(0),
+    notice=st.none() | TEXT,
 )
 RECORDS = st.builds(
     TaskRecord,
@@ -75,9 +88,9 @@ RECORDS = st.builds(
     owner=TEXT,
     round=st.integers(1),
     published=WORDS,
+    wip=WORDS,
     owed=st.lists(st.builds(Reply, thread=TEXT, item=TEXT, body=TEXT), max_size=2).map(tuple),
     stop=st.none() | st.builds(Stop, reason=TEXT, ask=TEXT, at=TIMES, url=TEXT),
-    not_before=st.none() | TIMES,
     status_comment=st.none() | TEXT,
     created_at=TIMES,
     finished=st.none() | st.sampled_from(Phase),
@@ -91,16 +104,16 @@ def test_records_survive(record: TaskRecord) -> None:
     assert codec.decode(TaskRecord, json.loads(written)) == record
 
 
-@given(st.builds(Fleet, epoch=st.integers(0), paused=st.dictionaries(TEXT, TIMES, max_size=3)))
+@given(st.builds(Fleet, epoch=st.integers(0), paused=st.dictionaries(TEXT, PAUSES, max_size=3)))
 def test_the_fleet_survives(fleet: Fleet) -> None:
     written = json.dumps(codec.encode(fleet))
     assert codec.decode(Fleet, json.loads(written)) == fleet
 
 
 def test_json_is_what_a_reader_expects() -> None:
-    record = a_record(claim=a_claim(items=("review:9",)), not_before=NOW)
+    record = a_record(claim=a_claim(items=("review:9",)), finished_at=NOW)
     value = codec.encode(record)
-    assert value["not_before"] == "2026-01-05T12:00:00Z"
+    assert value["finished_at"] == "2026-01-05T12:00:00Z"
     assert value["claim"]["reason"] == "queued"
     assert value["claim"]["items"] == ["review:9"]
     assert value["stop"] is None

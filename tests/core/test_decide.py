@@ -19,6 +19,7 @@ from tests.builders import (
     a_check,
     a_claim,
     a_comment,
+    a_pause,
     a_published_record,
     a_pull,
     a_record,
@@ -43,6 +44,77 @@ NEW = an_issue(facts=some_facts())
 
 def planned(kind, snapshot, policy=POLICY):
     return [action for action in decide(snapshot, policy) if isinstance(action, kind)]
+
+
+# ---- a model's limit -----------------------------------------------------------------------
+
+WAITS = a_record(attempts=(an_attempt(outcome=Outcome.LIMITED),))
+
+
+def limited_fleet(records=(WAITS,), policy=POLICY, notices=None, **pause):
+    fleet = Fleet(epoch=9, paused={"claude-code": a_pause(**pause)})
+    issues = [an_issue(n, facts=some_facts()) for n in (50, 51)]
+    book = a_book(*records, fleet=fleet)
+    return planned(actions.Notice, a_snapshot(*issues, book=book, notices=notices or {}), policy)
+
+
+def test_one_notice_for_all_that_wait() -> None:
+    [notice] = limited_fleet()
+    assert (notice.issue, notice.agent) == (42, "claude-code")
+    assert notice.body.startswith(notice.mark)
+    assert "@ann: claude-code has met its model's limit" in notice.body
+    assert "paused until 2026-01-05 13:00 UTC. 3 tasks wait for it." in notice.body
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"notice": "7"}, id="it was noted"),
+        pytest.param({"notices": {"claude-code": "7"}}, id="it is there"),
+        pytest.param({"until": NOW}, id="the pause is over"),
+        pytest.param({"issue": 7}, id="the task has ended"),
+        pytest.param({"issue": None}, id="a pause of an older version"),
+    ],
+)
+def test_no_notice(given) -> None:
+    assert limited_fleet(**given) == []
+
+
+def test_who_goes_on_with_another_agent_does_not_wait() -> None:
+    [notice] = limited_fleet(policy=Policy(agents=("claude-code", "codex")))
+    assert "0 tasks wait for it." in notice.body
+
+
+@pytest.mark.parametrize(
+    ("pause", "noted"),
+    [
+        pytest.param({}, {"claude-code": "7"}, id="new"),
+        pytest.param({"notice": "7"}, {}, id="noted already"),
+        pytest.param({"issue": 50}, {}, id="on another task"),
+    ],
+)
+def test_the_notice_is_noted_when_the_ledger_is_written(pause, noted) -> None:
+    fleet = Fleet(epoch=9, paused={"claude-code": a_pause(**pause)})
+    book = a_book(WAITS, a_record(issue=7, claim=a_claim(expires_at=ago(1))), fleet=fleet)
+    notices = {"claude-code": "7", "codex": "8"}
+    notes = planned(actions.Note, a_snapshot(book=book, notices=notices))
+    assert [note.notices for note in notes] == ([noted] if noted else [])
+    quiet = a_snapshot(book=a_book(WAITS, fleet=fleet), notices=notices)
+    assert planned(actions.Note, quiet) == []
+
+
+def test_the_first_commit_that_was_delivered_names_the_pull_request() -> None:
+    record = a_published_record(published=("w1", "c1", "c2"), wip=("w1",))
+    [opening] = planned(actions.OpenPull, a_snapshot(records=[record], branches={"ao/42": "c2"}))
+    assert opening.head == "c1"
+
+
+def test_work_that_was_cut_short_goes_on_from_its_commit() -> None:
+    record = a_record(attempts=WAITS.attempts, published=("w1",), wip=("w1",))
+    snapshot = a_snapshot(records=[record], branches={"ao/42": "w1"})
+    assert planned(actions.OpenPull, snapshot) == []
+    [claim] = planned(actions.Claim, snapshot)
+    assert (claim.head, claim.branch, claim.reason) == ("w1", "ao/42", Phase.QUEUED)
 
 
 # ---- claims --------------------------------------------------------------------------------
@@ -77,17 +149,24 @@ def test_a_held_issue_leaves_the_slot_to_the_next() -> None:
 
 def test_a_released_slot_is_given_away_in_the_same_plan() -> None:
     lost = a_record(issue=7, claim=a_claim(expires_at=ago(1)))
-    snapshot = a_snapshot(NEW, an_issue(7, created_at=ago(1)), records=[lost])
-    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1))
+    snapshot = a_snapshot(NEW, records=[lost])
+    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1, max_attempts=1))
     assert [actions.describe(step) for step in plan] == [
         "task 7: released, epoch 1, lost",
         "task 42: claimed, epoch 2, queued",
     ]
 
 
+def test_work_under_way_goes_on_before_new_work() -> None:
+    lost = a_record(issue=7, claim=a_claim(expires_at=ago(1)))
+    snapshot = a_snapshot(NEW, an_issue(7, created_at=ago(1)), records=[lost])
+    claims = planned(actions.Claim, snapshot, Policy(max_parallel=1))
+    assert [claim.issue for claim in claims] == [7]
+
+
 def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
     policy = Policy(agents=("claude-code", "codex"))
-    paused = {"claude-code": NOW + minutes(5)}
+    paused = {"claude-code": a_pause(until=NOW + minutes(5))}
     snapshot = a_snapshot(NEW, book=a_book(fleet=Fleet(paused=paused)))
     assert [claim.agent for claim in planned(actions.Claim, snapshot, policy)] == ["codex"]
     over = replace(snapshot, now=NOW + minutes(5))
@@ -95,12 +174,14 @@ def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
 
 
 def test_all_agents_paused_no_claim() -> None:
-    paused = {"claude-code": NOW + minutes(5), "codex": NOW + minutes(9)}
+    soon, later = a_pause(until=NOW + minutes(5)), a_pause(until=NOW + minutes(9))
+    paused = {"claude-code": soon, "codex": later}
     snapshot = a_snapshot(NEW, book=a_book(fleet=Fleet(paused=paused)))
     policy = Policy(agents=("codex", "claude-code"))
     assert decide(snapshot, policy) == ()
     [(_, verdict)] = verdicts(snapshot, policy)
-    assert verdict == (Phase.PAUSED, "the model's limit lasts until 2026-01-05 12:05 UTC")
+    assert verdict.phase is Phase.PAUSED
+    assert "claude-code is paused until 2026-01-05 12:05 UTC" in verdict.because
 
 
 @pytest.mark.parametrize(

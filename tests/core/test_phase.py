@@ -1,5 +1,7 @@
 """Every rule of the phase table: a task that it matches, and one that it just misses."""
 
+from dataclasses import replace
+
 import pytest
 
 from ao_actions.core import feedback
@@ -19,6 +21,7 @@ from tests.builders import (
     a_stop,
     a_task,
     a_thread,
+    a_turn,
     ago,
     an_attempt,
     an_issue,
@@ -32,6 +35,9 @@ FAILURES = tuple(
     an_attempt(epoch=n, outcome=Outcome.AGENT_ERROR, ended_at=ago(60 - n)) for n in range(1, 5)
 )
 STOPPED = a_published_record(stop=a_stop())
+HALF_DONE = a_record(
+    attempts=(an_attempt(outcome=Outcome.LIMITED, head="w1"),), published=("w1",), wip=("w1",)
+)
 RED = a_pull(checks=(a_check(result="FAILURE"),))
 AGAIN = an_issue(labelled_at=ago(1))
 
@@ -118,20 +124,36 @@ MATCHES = [
     ),
     pytest.param(
         "_agent_paused",
-        a_task(agents_paused_until=NOW + minutes(90)),
-        "the model's limit lasts until 2026-01-05 13:30 UTC",
+        a_task(turn=a_turn()),
+        "the model's limit: claude-code is paused until 2026-01-05 12:30 UTC; "
+        "this task goes on first, at 2026-01-05 12:30 UTC",
         id="every agent is paused: a new task waits",
     ),
     pytest.param(
         "_agent_paused",
-        a_task(record=a_record(not_before=NOW + minutes(30)), agents_paused_until=NOW + minutes(5)),
-        "the model's limit lasts until 2026-01-05 12:30 UTC",
-        id="the task's own pause is longer",
+        a_task(record=a_record(), turn=a_turn(at=NOW + minutes(40), place=3)),
+        "the model's limit: claude-code is paused until 2026-01-05 12:30 UTC; "
+        "this task goes on as number 3, at 2026-01-05 12:40 UTC",
+        id="others go on before it",
     ),
     pytest.param(
         "_agent_paused",
-        a_task(record=PUBLISHED, pull=RED, agents_paused_until=NOW + minutes(30)),
-        "the model's limit lasts until 2026-01-05 12:30 UTC",
+        a_task(record=a_record(), turn=a_turn(until=None, place=0)),
+        "the model's limit: claude-code may try this task again at 2026-01-05 12:30 UTC",
+        id="the task's own pause",
+    ),
+    pytest.param(
+        "_agent_paused",
+        a_task(record=HALF_DONE, pull=a_pull(head="w1"), turn=a_turn()),
+        "the model's limit: claude-code is paused until 2026-01-05 12:30 UTC; "
+        "this task goes on first, at 2026-01-05 12:30 UTC",
+        id="half done, though a human opened a pull request for it",
+    ),
+    pytest.param(
+        "_agent_paused",
+        a_task(record=PUBLISHED, pull=RED, turn=a_turn()),
+        "the model's limit: claude-code is paused until 2026-01-05 12:30 UTC; "
+        "this task goes on first, at 2026-01-05 12:30 UTC",
         id="red, but every agent is paused",
     ),
     pytest.param(
@@ -157,6 +179,18 @@ MATCHES = [
         a_task(record=STOPPED, pull=RED),
         "it was refused",
         id="stopped, with the stop's own reason",
+    ),
+    pytest.param(
+        "_branch_gone",
+        a_task(record=HALF_DONE),
+        "the branch ao/42 was deleted",
+        id="a human deleted work that was half done",
+    ),
+    pytest.param(
+        "_fruitless",
+        a_task(record=replace(HALF_DONE, attempts=NO_CHANGE.attempts), branch_head="w1"),
+        "the agent found nothing to change: all is well",
+        id="nothing to add to what is half done",
     ),
     pytest.param(
         "_branch_gone",
@@ -346,15 +380,15 @@ MISSES = [
     pytest.param("_waits_too_long", a_task(), id="no claim to wait"),
     pytest.param("_dead", a_task(record=a_record()), id="no claim, nothing lost"),
     pytest.param("_dead", waiting(7), id="waited too long, but is not dead"),
-    pytest.param("_agent_paused", a_task(agents_paused_until=NOW), id="the pause is over"),
+    pytest.param("_agent_paused", a_task(), id="an agent may take it"),
     pytest.param(
         "_agent_paused",
-        a_task(record=PUBLISHED, pull=a_pull(), agents_paused_until=NOW + minutes(5)),
+        a_task(record=PUBLISHED, pull=a_pull(), turn=a_turn()),
         id="paused, but no agent is wanted",
     ),
     pytest.param(
         "_agent_paused",
-        a_task(record=CLAIMED, agents_paused_until=NOW + minutes(5)),
+        a_task(record=CLAIMED, turn=a_turn()),
         id="paused, but it has an agent already",
     ),
     pytest.param("_draft", a_task(record=PUBLISHED, pull=a_pull()), id="no draft"),
@@ -424,6 +458,17 @@ MISSES = [
     ),
     pytest.param("_exhausted", a_task(), id="nothing spent yet"),
     pytest.param("_published", a_task(record=a_record()), id="nothing pushed"),
+    pytest.param(
+        "_published",
+        a_task(record=HALF_DONE, branch_head="w1"),
+        id="a limit cut the work short: that is not shown",
+    ),
+    pytest.param(
+        "_ready", a_task(record=HALF_DONE, pull=a_pull(head="w1")), id="a half-done pull request"
+    ),
+    pytest.param(
+        "_has_pull", a_task(record=HALF_DONE, pull=a_pull(head="w1")), id="half done: no review"
+    ),
     pytest.param("_published", a_task(record=PUBLISHED, pull=a_pull()), id="it has a pull request"),
     pytest.param(
         "_conflicted", a_task(record=PUBLISHED, pull=a_pull(mergeable="UNKNOWN")), id="unknown"

@@ -13,6 +13,7 @@ from ao_actions.core.model import (
     Book,
     Fleet,
     Issue,
+    Limit,
     Outcome,
     Phase,
     Policy,
@@ -29,6 +30,7 @@ from tests.builders import (
     a_check,
     a_claim,
     a_comment,
+    a_pause,
     a_pull,
     a_record,
     a_review,
@@ -60,6 +62,20 @@ CHECKS = st.lists(
 ).map(tuple)
 
 
+LIMITS = st.builds(
+    Limit,
+    until=st.sampled_from([None, ago(1), NOW + minutes(5), NOW + minutes(90)]),
+    proven=st.booleans(),
+)
+PAUSES = st.builds(
+    a_pause,
+    until=st.sampled_from([ago(12), NOW, NOW + minutes(9), NOW + minutes(90)]),
+    issue=st.sampled_from([None, 1, 2]),
+    resumed=st.integers(0, 4),
+    notice=st.sampled_from([None, "n"]),
+)
+
+
 # ---- any snapshot --------------------------------------------------------------------------
 
 
@@ -69,7 +85,13 @@ def records(draw: st.DrawFn, issue: int, epoch: int) -> TaskRecord:
     rounds = draw(st.integers(1, 2))
     attempts = tuple(
         an_attempt(
-            epoch=0, round=draw(st.integers(1, rounds)), outcome=outcome, ended_at=draw(TIMES)
+            epoch=0,
+            round=draw(st.integers(1, rounds)),
+            outcome=outcome,
+            ended_at=draw(TIMES),
+            agent=draw(st.sampled_from(["claude-code", "codex"])),
+            limit=draw(LIMITS) if outcome is Outcome.LIMITED else None,
+            session=draw(st.sampled_from([None, "s1"])),
         )
         for outcome in draw(st.lists(st.sampled_from(Outcome), max_size=3))
     )
@@ -94,7 +116,7 @@ def records(draw: st.DrawFn, issue: int, epoch: int) -> TaskRecord:
         handled=handled,
         owed=draw(st.sampled_from([(), owed])),
         stop=draw(st.none() | st.builds(a_stop, at=TIMES)),
-        not_before=draw(st.sampled_from([None, ago(1), NOW + minutes(5)])),
+        wip=published[: draw(st.integers(0, 2))],
     )
 
 
@@ -151,7 +173,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         for n in numbers
         if draw(st.booleans())
     }
-    paused = draw(st.sampled_from([{}, {}, {"claude-code": NOW + minutes(9)}]))
+    agents = st.sampled_from(["claude-code", "codex"])
+    paused = draw(st.just({}) | st.dictionaries(agents, PAUSES, max_size=2))
     runs = [
         a_run(
             record,

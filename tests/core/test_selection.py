@@ -129,14 +129,14 @@ def test_work_under_way_waits_for_nobody() -> None:
 def test_order() -> None:
     priority = frozenset({POLICY.labels.ready, POLICY.labels.priority})
     tasks = [
-        (a_task(issue=an_issue(1, created_at=ago(5))), Phase.QUEUED),
-        (a_task(issue=an_issue(2, created_at=ago(6))), Phase.QUEUED),
-        (a_task(issue=an_issue(4, created_at=ago(6))), Phase.QUEUED),
-        (a_task(issue=an_issue(3, created_at=ago(1), labels=priority)), Phase.QUEUED),
-        (a_task(issue=an_issue(9, created_at=ago(1))), Phase.CI_FAILED),
+        a_task(issue=an_issue(1, created_at=ago(5))),
+        a_task(issue=an_issue(2, created_at=ago(6))),
+        a_task(issue=an_issue(4, created_at=ago(6))),
+        a_task(issue=an_issue(3, created_at=ago(1), labels=priority)),
+        a_task(issue=an_issue(9, created_at=ago(1)), record=a_record(issue=9)),
     ]
-    best = sorted(tasks, key=lambda pair: selection.order(*pair, POLICY))
-    assert [task.issue.number for task, _ in best] == [9, 3, 2, 4, 1]
+    best = sorted(tasks, key=lambda task: selection.order(task, POLICY))
+    assert [task.issue.number for task in best] == [9, 3, 2, 4, 1]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 import pytest
 
 from ao_actions.core import actions, transitions
-from ao_actions.core.model import Fleet, Outcome, Phase, Policy, Reply, Spent
+from ao_actions.core.model import Fleet, Limit, Outcome, Phase, Policy, Reply, Spent
 from tests.builders import (
     NOW,
     POLICY,
     a_book,
     a_claim,
+    a_pause,
     a_published_record,
     a_record,
     a_stop,
@@ -46,17 +47,23 @@ def test_a_new_task_is_claimed() -> None:
 
 
 def test_a_claim_clears_what_held_the_task() -> None:
-    record = a_published_record(stop=a_stop(), not_before=NOW)
+    record = a_published_record(stop=a_stop())
     claimed = after(a_book(record), to_claim(epoch=2, round=2, owner="bob")).tasks[42]
     assert claimed.stop is None
-    assert claimed.not_before is None
     assert (claimed.round, claimed.owner) == (2, "bob")
     assert claimed.attempts == record.attempts
+
+
+def test_a_claim_after_the_reset_is_counted() -> None:
+    fleet = Fleet(paused={"claude-code": a_pause(until=NOW)})
+    claimed = after(a_book(fleet=fleet), to_claim()).fleet
+    assert claimed == Fleet(epoch=1, paused={"claude-code": a_pause(until=NOW, resumed=1)})
 
 
 def test_an_issue_that_came_back_keeps_its_past_and_gets_a_fresh_start() -> None:
     old = a_published_record(
         pull=7,
+        wip=("c1",),
         handled=("review:9",),
         owed=(Reply(thread="T", item="i", body="b"),),
         stop=a_stop(),
@@ -72,7 +79,7 @@ def test_an_issue_that_came_back_keeps_its_past_and_gets_a_fresh_start() -> None
         old.handled,
         "c",
     )
-    assert (record.pull, record.published, record.owed) == (None, (), ())
+    assert (record.pull, record.published, record.wip, record.owed) == (None, (), (), ())
     assert (record.stop, record.finished, record.finished_at) == (None, None, None)
 
 
@@ -95,6 +102,13 @@ def test_an_issue_that_came_back_keeps_its_past_and_gets_a_fresh_start() -> None
         ),
         pytest.param(
             a_book(CLAIMED), to_claim(epoch=2), POLICY, "task 42 is claimed already", id="claimed"
+        ),
+        pytest.param(
+            a_book(fleet=Fleet(paused={"claude-code": a_pause(until=NOW, resumed=1)})),
+            to_claim(),
+            POLICY,
+            "claude-code is paused",
+            id="another task has gone on a moment ago",
         ),
         pytest.param(
             a_book(a_record(attempts=(an_attempt(outcome=Outcome.LOST),) * 4)),
@@ -232,6 +246,16 @@ def test_a_run_is_noted_for_a_claim_only() -> None:
     assert after(book, actions.Note(issue=42, run_id=5, because="")) == book
 
 
+def test_a_notice_is_noted() -> None:
+    fleet = Fleet(paused={"claude-code": a_pause(), "codex": a_pause(notice="8")})
+    book = a_book(a_record(), fleet=fleet)
+    noted = after(book, actions.Note(issue=42, notices={"claude-code": "7"}, because=""))
+    assert {name: p.notice for name, p in noted.fleet.paused.items()} == {
+        "claude-code": "7",
+        "codex": "8",
+    }
+
+
 def test_steps_are_all_there_are() -> None:
     with pytest.raises(AssertionError):
         transitions.apply(a_book(), object(), POLICY)  # type: ignore[arg-type]
@@ -264,13 +288,21 @@ def test_no_change_is_an_answer_too() -> None:
     assert record.published == ("c1",)
 
 
+def test_what_a_limit_cut_short_is_not_delivered() -> None:
+    limit = Limit(until=NOW + minutes(5), proven=True)
+    record = publish(Outcome.LIMITED, head="w1", limit=limit, session="s1")
+    assert (record.published, record.wip, record.delivered) == (("c1", "w1"), ("w1",), ("c1",))
+    assert (record.attempts[-1].limit, record.attempts[-1].session) == (limit, "s1")
+    assert record.handled == ()
+
+
 @pytest.mark.parametrize("outcome", [Outcome.AGENT_ERROR, Outcome.REFUSED, Outcome.LIMITED])
 def test_a_failure_answers_nothing(outcome) -> None:
-    record = publish(outcome, spent=None, stop=a_stop(), not_before=NOW)
+    record = publish(outcome, spent=None, stop=a_stop())
     assert record.handled == ()
     assert record.attempts[-1].outcome is outcome
     assert record.attempts[-1].spent == Spent(usd=5.0)
-    assert (record.stop, record.not_before) == (a_stop(), NOW)
+    assert record.stop == a_stop()
 
 
 # ---- the fence -----------------------------------------------------------------------------

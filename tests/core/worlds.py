@@ -88,6 +88,9 @@ def happened(world: Snapshot, effect: actions.Effect) -> Snapshot:
             comment = StatusComment(id=effect.comment or f"c{effect.issue}", body=effect.body)
             comments = {**world.status_comments, effect.issue: comment}
             return replace(world, status_comments=comments)
+        case actions.Notice():
+            assert effect.agent not in world.notices, "said twice"
+            return replace(world, notices={**world.notices, effect.agent: f"n{effect.issue}"})
 
 
 def _dispatched(world: Snapshot, effect: actions.Dispatch) -> Snapshot:

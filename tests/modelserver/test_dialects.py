@@ -56,6 +56,10 @@ RUNNERS = {
         ("shell", schema("command", command={"type": "array", "items": TEXT})),
         {"command": ["bash", "-lc", "ls"]},
     ),
+    "a type of several": (
+        ("bash", schema("command", command={"type": ["string", "null"]})),
+        {"command": "ls"},
+    ),
     "codex command": (("shell_command", {}), {"command": "ls"}),
     "gemini": (("run_shell_command", schema("command", command=TEXT)), {"command": "ls"}),
     "copilot": (
@@ -130,9 +134,9 @@ def test_codex_edits_by_patch_and_copilot_by_shell() -> None:
         got = RESPONSES.ask(server, tools=(("apply_patch", None), ("bash", {})))
     assert [name for name, _ in got.calls] == ["bash"]
     tools = (("exec_command", schema(cmd=TEXT)), ("apply_patch", None))
-    with ModelServer([Answer((Edit("d/a.txt", "x\ny"), Run("ls")))]) as server:
+    with ModelServer([Answer((Edit("d/a.txt", "x\x0c\ny"), Run("ls")))]) as server:
         got = RESPONSES.ask(server, tools=tools)
-    patch = "*** Begin Patch\n*** Add File: d/a.txt\n+x\n+y\n*** End Patch\n"
+    patch = "*** Begin Patch\n*** Add File: d/a.txt\n+x\x0c\n+y\n*** End Patch\n"
     assert got.calls == (("apply_patch", patch), ("exec_command", {"cmd": "ls"}))
 
 

@@ -1,0 +1,25 @@
+"""Files of the ledger that an older version wrote, in the form of this one.
+
+Schema 1 knew of a pause only its end, and of a task's limit only the time to try again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ao_actions.core.model import SCHEMA
+
+
+def upgraded(value: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of a record or of the fleet; what is damaged stays so, for the decoder to name."""
+    if value.get("schema", SCHEMA) == SCHEMA:
+        return value
+    value = {**value, "schema": SCHEMA}
+    if isinstance(value.get("paused"), dict):
+        ends = value["paused"].items()
+        value["paused"] = {agent: {"since": end, "until": end} for agent, end in ends}
+    again = value.pop("not_before", None)
+    match value.get("attempts"):
+        case [*others, dict(last)] if again is not None:
+            value["attempts"] = [*others, {**last, "limit": {"until": again}}]
+    return value

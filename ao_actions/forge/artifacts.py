@@ -1,0 +1,39 @@
+"""Artifacts of workflow runs: found by run and name, and read as the zip files that they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ao_actions.errors import NotFoundError
+from ao_actions.forge.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """`size` in bytes, as GitHub stores it."""
+
+    id: int
+    name: str
+    size: int
+
+
+def newest(client: Client, run_id: int, prefix: str) -> Artifact | None:
+    """The last artifact of a run whose name begins so, if it has not expired."""
+    try:
+        found = client.pages(f"actions/runs/{run_id}/artifacts", key="artifacts")
+    except NotFoundError:  # the run was deleted
+        return None
+    fitting = [
+        Artifact(id=item["id"], name=item["name"], size=item["size_in_bytes"])
+        for item in found
+        if item["name"].startswith(prefix) and not item["expired"]
+    ]
+    return max(fitting, key=lambda artifact: artifact.id, default=None)
+
+
+def download(client: Client, artifact: Artifact, *, limit: int) -> bytes | None:
+    """The artifact as a zip file, or None if it is larger than `limit` bytes."""
+    if artifact.size > limit:
+        return None
+    content = client.content(f"actions/artifacts/{artifact.id}/zip", limit=limit + 1)
+    return content if len(content) <= limit else None
