@@ -6,7 +6,7 @@ model, and where, by its nature, it ends otherwise than the rest.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ao_actions.agents import Outcome, Program
@@ -62,7 +62,6 @@ ROWS = (
         name="codex",
         credential="OPENAI_API_KEY",
         base="/v1",
-        model="gpt-5.5",
         until=True,
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
     ),
@@ -98,4 +97,11 @@ ROWS = (
         unauthorised="is wrong; does the secret MOONSHOT_API_KEY hold a valid key?",
         unknown_session="session_00000000-0000-4000-8000-000000000000",
     ),
+)
+
+# The same agents by other ways: a model or a provider with another wire or other tools.
+_BY_NAME = {row.name: row for row in ROWS}
+WAYS = (
+    replace(_BY_NAME["codex"], model="gpt-5.5"),
+    replace(_BY_NAME["copilot"], credential="ANTHROPIC_API_KEY", base="", model="claude-sonnet-4"),
 )

@@ -9,9 +9,9 @@ import pytest
 from ao_actions import meter
 from ao_actions.agents import AGENTS, Outcome, Result, run
 from ao_actions.meter import Account, LimitKind, Upstream
+from ao_actions.modelserver import Answer, Failure, ModelServer, Say, Turn, Use
+from ao_actions.modelserver.limits import subscription_limit
 from tests.agents.assignment import MakeAssignment
-from tests.model_server import Answer, Failure, ModelServer, Say, Turn, Use
-from tests.model_server.anthropic import subscription_limit
 
 CLAUDE = AGENTS["claude-code"]
 KEY = "sk-ant-real-key-of-a-test"
