@@ -72,7 +72,7 @@ class Cursor:
             return (found,)
         raise ToolMissingError(
             "cursor-agent is neither on PATH nor in ~/.local/bin, and no package registry has it: "
-            "install it before this step, as https://cursor.com/docs/cli/installation says"
+            "install it on this runner, as https://cursor.com/docs/cli/installation says"
         )
 
     def files(self, _assignment: Assignment, /) -> Mapping[str, str]:

@@ -125,7 +125,7 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     elsewhere, local = tmp_path / "bin", tmp_path / "home/.local/bin"
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", str(elsewhere))
-    with pytest.raises(ToolMissingError, match=r"cursor-agent is neither .* install it before"):
+    with pytest.raises(ToolMissingError, match=r"cursor-agent is neither .* install it on this runner"):
         CURSOR.install(tmp_path)
     program(elsewhere / "agent")  # another vendor's
     with pytest.raises(ToolMissingError):
