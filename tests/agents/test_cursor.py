@@ -1,6 +1,5 @@
 """How a run of Cursor's agent is judged, by its documentation: no real one was seen."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ao_actions.agents import AGENTS, Assignment, Outcome, Result, providers
+from ao_actions.agents import AGENTS, Outcome, Result, providers
 from ao_actions.errors import ToolMissingError
 from tests.agents.assignment import MakeAssignment
 from tests.agents.cursor_stand_in import LIMIT
-from tests.agents.reading import Read, ended, mixed
+from tests.agents.judging import judge, mixed
 
 CURSOR = AGENTS["cursor"]
 SESSION = "5d2f5b0e-3a9d-4c55-8d5e-2f0f4f0c1a11"
@@ -20,12 +19,8 @@ INIT = {"type": "system", "subtype": "init", "session_id": SESSION}
 RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "DONE"}
 
 
-@pytest.fixture
-def read(assign: MakeAssignment) -> Read:
-    def read(*records: Mapping[str, Any] | bytes, **end: Any) -> Result:
-        return CURSOR.read(assign(seconds=600), ended(*records, **end))
-
-    return read
+def read(*records: dict[str, Any] | bytes, **end: Any) -> Result:
+    return judge(CURSOR, *records, **end)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +67,7 @@ def read(assign: MakeAssignment) -> Read:
         pytest.param([RESULT, INIT], {}, Outcome.ERROR, "without a result", id="it went on"),
     ],
 )
-def test_verdicts(
-    read: Read, records: list[Any], run: dict[str, Any], outcome: Outcome, detail: str
-) -> None:
+def test_verdicts(records: list[Any], run: dict[str, Any], outcome: Outcome, detail: str) -> None:
     judged = read(*records, **run)
     assert judged.outcome is outcome
     assert detail in judged.detail
@@ -88,19 +81,7 @@ def test_verdicts(
     code=st.integers(-15, 255),
 )
 def test_any_record_is_judged(records: list[Any], stderr: bytes, code: int) -> None:
-    assert isinstance(CURSOR.read(UNREAD, ended(*records, code=code, stderr=stderr)), Result)
-
-
-UNREAD = Assignment(
-    checkout=Path("checkout"),
-    brief=Path("brief.md"),
-    scratch=Path("scratch"),
-    model=None,
-    command=None,
-    seconds=600,
-    turns=None,
-    max_usd=None,
-)
+    assert isinstance(read(*records, code=code, stderr=stderr), Result)
 
 
 def test_it_has_no_meter() -> None:
@@ -125,7 +106,7 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     elsewhere, local = tmp_path / "bin", tmp_path / "home/.local/bin"
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", str(elsewhere))
-    with pytest.raises(ToolMissingError, match=r"cursor-agent is neither .* install it on this runner"):
+    with pytest.raises(ToolMissingError, match=r"cursor-agent is neither .* on this runner"):
         CURSOR.install(tmp_path)
     program(elsewhere / "agent")  # another vendor's
     with pytest.raises(ToolMissingError):

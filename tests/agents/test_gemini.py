@@ -2,7 +2,8 @@
 does."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,6 @@ from hypothesis import strategies as st
 
 from ao_actions.agents import (
     AGENTS,
-    Assignment,
-    Endpoint,
     Outcome,
     Program,
     Result,
@@ -24,7 +23,7 @@ from ao_actions.agents import (
 )
 from ao_actions.modelserver import Answer, ModelServer, Run, Say, Use
 from tests.agents.assignment import MakeAssignment
-from tests.agents.reading import NOW, Read, ended, mixed
+from tests.agents.judging import ASSIGNED, NOW, endpoint, judge, mixed
 
 GEMINI = AGENTS["gemini"]
 SESSION = "b8da6d34-9759-4dfb-b716-54eb9db7dded"
@@ -54,15 +53,11 @@ def api_error(status: int, text: str) -> dict[str, Any]:
     return failed(f"[API Error: {json.dumps({'error': {'code': status, 'message': text}})}]")
 
 
-@pytest.fixture
-def read(assign: MakeAssignment) -> Read:
-    def read(*records: Mapping[str, Any] | bytes, session: str | None = None, **end: Any) -> Result:
-        return GEMINI.read(assign(session=session, seconds=600), ended(*records, **end))
-
-    return read
+def read(*records: dict[str, Any] | bytes, session: str | None = None, **end: Any) -> Result:
+    return judge(GEMINI, *records, assigned=replace(ASSIGNED, session=session), **end)
 
 
-def test_a_good_run(read: Read) -> None:
+def test_a_good_run() -> None:
     records = (INIT, TOLD, said("I write"), USE, USE, USED, USED, said("DO"), said("NE"), result())
     assert read(*records) == Result(
         outcome=Outcome.DONE,
@@ -152,9 +147,7 @@ def test_a_good_run(read: Read) -> None:
         ),
     ],
 )
-def test_verdicts(
-    read: Read, records: list[Any], run: dict[str, Any], outcome: Outcome, detail: str
-) -> None:
+def test_verdicts(records: list[Any], run: dict[str, Any], outcome: Outcome, detail: str) -> None:
     judged = read(*records, **run)
     assert judged.outcome is outcome
     assert detail in judged.detail
@@ -175,25 +168,23 @@ def test_verdicts(
         pytest.param([said(QUOTA), result()], 0, None, False, id="only its sentence, as an answer"),
     ],
 )
-def test_limits(
-    read: Read, records: list[Any], code: int, until: datetime | None, *, proven: bool
-) -> None:
+def test_limits(records: list[Any], code: int, until: datetime | None, *, proven: bool) -> None:
     judged = read(*records, code=code)
     assert (judged.outcome, judged.until, judged.proven) == (Outcome.LIMITED, until, proven)
 
 
-def test_a_limit_that_is_only_mentioned(read: Read) -> None:
+def test_a_limit_that_is_only_mentioned() -> None:
     assert read(said(f"The log says: {QUOTA}"), result()).outcome is Outcome.DONE
 
 
-def test_denials_are_counted(read: Read) -> None:
+def test_denials_are_counted() -> None:
     denied = {"type": "x", "message": "Path not in workspace: /etc/passwd is outside"}
     judged = read(INIT, USE, {**USED, "status": "error", "error": denied}, said("OK"), result())
     assert judged.outcome is Outcome.DONE
     assert judged.detail.endswith("1 uses of files outside the checkout were denied")
 
 
-def test_a_session_that_is_not_there(read: Read) -> None:
+def test_a_session_that_is_not_there() -> None:
     no = b"Error resuming session: No previous sessions found for this project.\n"
     judged = read(code=42, stderr=no, session=SESSION)
     assert (judged.outcome, judged.session_refused) == (Outcome.ERROR, True)
@@ -208,21 +199,9 @@ def test_a_session_that_is_not_there(read: Read) -> None:
     timed_out=st.booleans(),
 )
 def test_any_record_is_judged(records: list[Any], code: int, *, timed_out: bool) -> None:
-    end = ended(*records, code=code, timed_out=timed_out, stderr=b"\xff")
-    assert isinstance(GEMINI.read(UNREAD, end), Result)
-
-
-UNREAD = Assignment(
-    checkout=Path("checkout"),
-    brief=Path("brief.md"),
-    scratch=Path("scratch"),
-    model=None,
-    command=None,
-    seconds=600,
-    turns=None,
-    max_usd=None,
-    session=SESSION,
-)
+    assert isinstance(
+        read(*records, code=code, timed_out=timed_out, stderr=b"\xff", session=SESSION), Result
+    )
 
 
 def test_how_it_is_called(assign: MakeAssignment) -> None:
@@ -233,12 +212,9 @@ def test_how_it_is_called(assign: MakeAssignment) -> None:
     assert "--model=gemini-2.5-pro" in GEMINI.argv(assign(), ("g",))
     settings = json.loads(GEMINI.files(assignment)["home/.gemini/settings.json"])
     assert settings["model"] == {"maxSessionTurns": 30}
-    endpoint = Endpoint(
-        provider="gemini", credential="GEMINI_API_KEY", url="http://127.0.0.1:1", key="dummy"
-    )
-    environment = GEMINI.environment(assign(endpoint=endpoint))
-    assert environment["GEMINI_API_KEY"] == "dummy"
-    assert environment["GOOGLE_GEMINI_BASE_URL"] == "http://127.0.0.1:1"
+    environment = GEMINI.environment(assign(endpoint=endpoint("GEMINI_API_KEY", "gemini")))
+    assert environment["GEMINI_API_KEY"] == "key-of-a-test"
+    assert environment["GOOGLE_GEMINI_BASE_URL"] == "http://127.0.0.1:1/v1"
     assert "GEMINI_API_KEY" not in GEMINI.environment(assign())
 
 

@@ -1,7 +1,8 @@
 """How a run of Kimi Code is judged, by excerpts of what 2.1.0 really printed, and what only it
 does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,6 @@ from hypothesis import strategies as st
 
 from ao_actions.agents import (
     AGENTS,
-    Assignment,
-    Endpoint,
     Outcome,
     Program,
     Result,
@@ -24,7 +23,7 @@ from ao_actions.agents import (
 from ao_actions.agents.kimi import Kimi
 from ao_actions.modelserver import Answer, Limit, ModelServer, Run, Say
 from tests.agents.assignment import MakeAssignment
-from tests.agents.reading import NOW, Read, ended, jsonl, mixed
+from tests.agents.judging import ASSIGNED, NOW, endpoint, judge, lines, mixed
 
 KIMI = Kimi()
 SESSION = "session_8ccfb7d7-0947-406b-9308-2dc000d8a6c5"
@@ -54,16 +53,12 @@ USED = {"inputOther": 800, "output": 50, "inputCacheRead": 150, "inputCacheCreat
 RECORD = {"type": "usage.record", "usage": USED}
 
 
-@pytest.fixture
-def read(assign: MakeAssignment) -> Read:
-    def read(*records: Mapping[str, Any] | bytes, session: str | None = None, **end: Any) -> Result:
-        return KIMI.read(assign(session=session, seconds=600), ended(*records, **end))
-
-    return read
+def read(*records: dict[str, Any] | bytes, session: str | None = None, **end: Any) -> Result:
+    return judge(KIMI, *records, assigned=replace(ASSIGNED, session=session), **end)
 
 
-def test_a_good_run(read: Read) -> None:
-    wire = jsonl(PROMPT, RECORD, PROMPT, RECORD, RECORD, b"{half")
+def test_a_good_run() -> None:
+    wire = lines([PROMPT, RECORD, PROMPT, RECORD, RECORD, b"{half"])
     records = (VERSION, CALL, TOOL, DONE, HINT)
     assert read(*records, files={"wire": wire}) == Result(
         outcome=Outcome.DONE,
@@ -78,15 +73,17 @@ def test_a_good_run(read: Read) -> None:
     "wire",
     [
         pytest.param(b"", id="none"),
-        pytest.param(jsonl(RECORD, RECORD), id="the end of a long one, without this run's prompt"),
+        pytest.param(
+            lines([RECORD, RECORD]), id="the end of a long one, without this run's prompt"
+        ),
     ],
 )
-def test_tokens_that_are_not_known(read: Read, wire: bytes) -> None:
+def test_tokens_that_are_not_known(wire: bytes) -> None:
     assert read(VERSION, DONE, HINT, files={"wire": wire}).usage == Usage(turns=1)
 
 
-def test_a_run_without_an_answer_has_used_nothing(read: Read) -> None:
-    wire = jsonl(PROMPT, RECORD)  # an earlier run's
+def test_a_run_without_an_answer_has_used_nothing() -> None:
+    wire = lines([PROMPT, RECORD])  # an earlier run's
     judged = read(VERSION, code=1, stderr=error("x"), files={"wire": wire})
     assert judged.usage == Usage()
 
@@ -163,9 +160,7 @@ def test_a_run_without_an_answer_has_used_nothing(read: Read) -> None:
         pytest.param([HINT, DONE], {}, Outcome.ERROR, "without a result", id="it went on"),
     ],
 )
-def test_verdicts(
-    read: Read, records: list[Any], run: dict[str, Any], outcome: Outcome, detail: str
-) -> None:
+def test_verdicts(records: list[Any], run: dict[str, Any], outcome: Outcome, detail: str) -> None:
     judged = read(*records, **run)
     assert judged.outcome is outcome
     assert detail in judged.detail
@@ -199,17 +194,17 @@ def test_verdicts(
     ],
 )
 def test_limits(
-    read: Read, records: list[Any], run: dict[str, Any], until: datetime | None, *, proven: bool
+    records: list[Any], run: dict[str, Any], until: datetime | None, *, proven: bool
 ) -> None:
     judged = read(*records, **{"code": 1, **run})
     assert (judged.outcome, judged.until, judged.proven) == (Outcome.LIMITED, until, proven)
 
 
-def test_a_limit_that_was_got_over(read: Read) -> None:
+def test_a_limit_that_was_got_over() -> None:
     assert read(VERSION, retrying(429, "x"), DONE, HINT).outcome is Outcome.DONE
 
 
-def test_the_session_of_a_run_that_failed(read: Read) -> None:
+def test_the_session_of_a_run_that_failed() -> None:
     def session(state: bytes) -> str | None:
         return read(retrying(429, "x"), code=1, files={"state": state}).session
 
@@ -219,8 +214,8 @@ def test_the_session_of_a_run_that_failed(read: Read) -> None:
     assert session(b"?") is None
 
 
-def test_a_session_that_is_not_there(read: Read) -> None:
-    state = {"state": jsonl({"id": SESSION})}
+def test_a_session_that_is_not_there() -> None:
+    state = {"state": lines([{"id": SESSION}])}
     for why in ("not found.", "was created under a different directory."):
         no = error(f'Session "{SESSION}" {why}')
         judged = read(VERSION, code=1, stderr=no, session=SESSION, files=state)
@@ -239,22 +234,13 @@ def test_a_session_that_is_not_there(read: Read) -> None:
 def test_any_record_is_judged(
     records: list[Any], wire: list[Any], code: int, *, timed_out: bool
 ) -> None:
-    files = {"wire": jsonl(*wire), "state": jsonl(*wire)}
-    end = ended(*records, code=code, timed_out=timed_out, stderr=b"\xff", files=files)
-    assert isinstance(KIMI.read(UNREAD, end), Result)
-
-
-UNREAD = Assignment(
-    checkout=Path("checkout"),
-    brief=Path("brief.md"),
-    scratch=Path("scratch"),
-    model=None,
-    command=None,
-    seconds=600,
-    turns=None,
-    max_usd=None,
-    session=SESSION,
-)
+    files = {"wire": lines(wire), "state": lines(wire)}
+    assert isinstance(
+        read(
+            *records, code=code, timed_out=timed_out, stderr=b"\xff", files=files, session=SESSION
+        ),
+        Result,
+    )
 
 
 def test_how_it_is_called(assign: MakeAssignment) -> None:
@@ -263,10 +249,10 @@ def test_how_it_is_called(assign: MakeAssignment) -> None:
     assert "written anew" not in first[1]
     assert "written anew" in again[1]
     assert again[-1] == f"--session={SESSION}"
-    endpoint = Endpoint(provider="moonshot", credential="MOONSHOT_API_KEY", url=None, key="dummy")
-    environment = KIMI.environment(assign(endpoint=endpoint, model="kimi-k3", turns=30))
+    direct = endpoint("MOONSHOT_API_KEY", "moonshot", url=None)
+    environment = KIMI.environment(assign(endpoint=direct, model="kimi-k3", turns=30))
     assert environment["KIMI_MODEL_NAME"] == "kimi-k3"
-    assert environment["KIMI_MODEL_API_KEY"] == "dummy"
+    assert environment["KIMI_MODEL_API_KEY"] == "key-of-a-test"
     assert environment["KIMI_MODEL_BASE_URL"] == "https://api.moonshot.ai/v1"
     assert environment["KIMI_LOOP_MAX_STEPS_PER_TURN"] == "30"
     assert not [name for name in KIMI.environment(assign()) if name.startswith("KIMI_MODEL")]
