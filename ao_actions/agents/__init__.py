@@ -1,5 +1,6 @@
 """Coding agents, run headless in a checkout. Adding one is a file and a row in `AGENTS`."""
 
+from ao_actions.agents.aider import Aider
 from ao_actions.agents.base import (
     About,
     Agent,
@@ -14,11 +15,14 @@ from ao_actions.agents.base import (
 from ao_actions.agents.claude_code import ClaudeCode
 from ao_actions.agents.command import Command
 from ao_actions.agents.launch import run
+from ao_actions.agents.opencode import OpenCode
 
 AGENTS: dict[str, Agent] = {
     agent.name: agent
     for agent in (
         ClaudeCode(),
+        OpenCode(),
+        Aider(),
         Command(),
     )
 }

@@ -54,4 +54,13 @@ ROWS = (
         until=True,
         unauthorised="Failed to authenticate",
     ),
+    Row(
+        name="opencode",
+        credential="ANTHROPIC_API_KEY",
+        model="scripted-model",
+        limit=Limit("usage", retry_after=0),
+        until=True,
+        unauthorised="the key of this test is wrong",
+        unknown_session="ses_000000000000000000000000",
+    ),
 )
