@@ -13,7 +13,9 @@ from ao_actions.agents.base import (
     Usage,
 )
 from ao_actions.agents.claude_code import ClaudeCode
+from ao_actions.agents.codex import Codex
 from ao_actions.agents.command import Command
+from ao_actions.agents.copilot import Copilot
 from ao_actions.agents.launch import run
 from ao_actions.agents.opencode import OpenCode
 
@@ -21,6 +23,8 @@ AGENTS: dict[str, Agent] = {
     agent.name: agent
     for agent in (
         ClaudeCode(),
+        Codex(),
+        Copilot(),
         OpenCode(),
         Aider(),
         Command(),
