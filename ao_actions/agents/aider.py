@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ao_actions.agents import resets
 from ao_actions.agents.base import (
     About,
     Assignment,
@@ -26,16 +25,16 @@ from ao_actions.agents.base import (
 )
 from ao_actions.agents.install import PINS, PythonPackage, install
 from ao_actions.agents.records import (
-    BUDGET,
     Record,
+    Refusal,
     Verdict,
     count,
     mapping,
     objects,
+    refused,
     unfinished,
 )
 from ao_actions.agents.report import EVIDENCE, is_amount, read_report
-from ao_actions.errors import AgentError
 
 PIN = PythonPackage(
     agent="aider",
@@ -52,7 +51,7 @@ RETRIES = 4  # the longest wait before a request is sent again, in seconds; 8 in
 
 # Its arguments: the file of the chat, "resume" or "begin", the folder of its cache, turns,
 # seconds; then aider's own. Its retries are a constant of a minute, and its cache would lie in the
-# checkout as a part of the work.
+# checkout as a part of the work. Without a key it would wait for somebody to log in.
 LAUNCHER = """\
 import json, os, runpy, sys
 
@@ -69,6 +68,7 @@ if how == "begin" and os.path.exists(chat):
     os.unlink(chat)
 
 try:
+    from aider import onboarding
     from aider.coders import base_coder
     from aider.coders.base_coder import Coder
     from aider.exceptions import LiteLLMExceptions
@@ -96,7 +96,7 @@ def show_exhausted_error(self, usual=Coder.show_exhausted_error):
     return usual(self)
 
 def get_ex_info(self, error, usual=LiteLLMExceptions.get_ex_info):
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers = getattr(error, "litellm_response_headers", None) or {}
     tell(event="error", name=type(error).__name__, message=str(error),
          status=getattr(error, "status_code", None), headers={**headers})
     return usual(self, error)
@@ -107,6 +107,7 @@ LiteLLMExceptions.get_ex_info = get_ex_info
 Coder.max_reflections = int(turns) - 1
 RepoMap.TAGS_CACHE_DIR = cache
 base_coder.RETRY_TIMEOUT = int(retries)
+onboarding.offer_openrouter_oauth = lambda *_: False
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -205,7 +206,7 @@ class Aider:
         records = tuple(objects(end.stderr))
         verdict = _verdict(assignment, end, records)
         report = read_report(end.files.get("report"))
-        refused = any(record.get("event") == "no session" for record in records)
+        unknown = any(record.get("event") == "no session" for record in records)
         begun = any(record.get("event") == "asked" for record in records)
         return Result(
             outcome=verdict.outcome,
@@ -215,7 +216,7 @@ class Aider:
             until=verdict.until,
             proven=verdict.proven,
             session=(assignment.session or SESSION) if begun else None,
-            session_refused=refused,
+            session_refused=unknown,
             replies=report.replies,
         )
 
@@ -223,12 +224,6 @@ class Aider:
 def _model(assignment: Assignment) -> list[str]:
     """The model, with its provider as a prefix, for the work and for what it does beside it."""
     endpoint, model = assignment.endpoint, assignment.model
-    if endpoint is None and model is None:
-        # it would wait for somebody to log in to a provider of its choice
-        raise AgentError(
-            "aider has no key: hand over ANTHROPIC_API_KEY or OPENAI_API_KEY, or name a `model` "
-            "of another provider and hand over its key"
-        )
     argv = []
     if endpoint is not None and endpoint.url is not None:
         # not in the environment alone, which a repository's .env would override
@@ -253,7 +248,8 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
         return Verdict(Outcome.ERROR, "aider met the limit of what the model can read or write")
     if not any(record.get("event") == "answered" for record in since):
         errors = [record for record in since if record.get("event") == "error"]
-        return _failed(errors[-1] if errors else {}, end)
+        refusal = _refusal(errors[-1] if errors else {}, end)
+        return refused("aider", assignment, refusal, end.ended)
     if last.get("more"):
         turns = assignment.turns or TURNS
         return Verdict(Outcome.TIMEOUT, f"aider used up its {turns} turns")
@@ -261,20 +257,18 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     return Verdict(Outcome.DONE, f"aider finished{late}")
 
 
-def _failed(error: Record, end: Exit) -> Verdict:
-    said = str(error.get("message") or last_line(end.stdout) or "the model gave no answer")
-    why = sentence(f"aider: {said}")
-    if BUDGET in said:
-        return Verdict(Outcome.OUT_OF_BUDGET, why)
-    if error.get("status") in (429, 529) and "insufficient_quota" not in said:
-        until = resets.in_answer(mapping(error.get("headers")), said, end.ended)
-        return Verdict(Outcome.LIMITED, why, until)
-    return Verdict(Outcome.ERROR, why)
+def _refusal(error: Record, end: Exit) -> Refusal:
+    return Refusal(
+        said=str(error.get("message") or last_line(end.stdout) or "the model gave no answer"),
+        status=error.get("status"),
+        headers=mapping(error.get("headers")),
+    )
 
 
 def _last_words(end: Exit) -> str:
-    """The last line of its errors that is no record."""
-    return last_line(b"\n".join(x for x in end.stderr.splitlines() if not x.startswith(b"{")))
+    """The last line that is no record, and no address of a manual either."""
+    said = (end.stdout + b"\n" + end.stderr).splitlines()
+    return last_line(b"\n".join(line for line in said if not line.startswith((b"{", b"https://"))))
 
 
 def _said(records: Iterable[Record]) -> str:

@@ -30,12 +30,13 @@ from ao_actions.agents.base import (
 )
 from ao_actions.agents.install import PINS, NpmPackage, install
 from ao_actions.agents.records import (
-    BUDGET,
     Record,
+    Refusal,
     Verdict,
     count,
     mapping,
     objects,
+    refused,
     unfinished,
 )
 from ao_actions.agents.report import EVIDENCE, is_amount, is_count, read_report
@@ -103,8 +104,7 @@ class OpenCode:
         title="opencode",
         source="npm",
         versions=("1.18.33", "1.18.33"),
-        bounds=("turns",),
-        note="Linux on x86-64 only: the registry has no other platform of this version",
+        note="Linux on x86-64 only: the registry that made its pin has no other platform",
     )
     version: str | None = PIN.version
     credentials = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
@@ -133,7 +133,7 @@ class OpenCode:
         records = tuple(objects(end.stdout))
         verdict = _verdict(assignment, _unwrapped(end), records)
         report = read_report(end.files.get("report"))
-        refused = _refused_session(assignment, end, records)
+        unknown = _refused_session(assignment, end, records)
         return Result(
             outcome=verdict.outcome,
             detail=sentence("; ".join(filter(None, (verdict.detail, report.note))), limit=600),
@@ -141,8 +141,8 @@ class OpenCode:
             usage=_usage(records),
             until=verdict.until,
             proven=verdict.proven,
-            session=None if refused else _session(records),
-            session_refused=refused,
+            session=None if unknown else _session(records),
+            session_refused=unknown,
             replies=report.replies,
         )
 
@@ -154,7 +154,7 @@ def _config(assignment: Assignment) -> dict[str, Any]:
         "share": "disabled",
         "snapshot": False,  # a git repository of its own, for an undo that nobody will ask for
         # Without a key it would send the repository to a free model of its maker's.
-        "enabled_providers": sorted(VERSIONS),
+        "disabled_providers": ["opencode"],
     }
     endpoint, model = assignment.endpoint, assignment.model
     if endpoint is not None:
@@ -166,12 +166,11 @@ def _config(assignment: Assignment) -> dict[str, Any]:
             name = model.removeprefix(f"{endpoint.provider}/")
             provider["models"] = {name: {}}  # a model that is newer than its own list
             model = f"{endpoint.provider}/{name}"
-        config["enabled_providers"] = [endpoint.provider]
         config["provider"] = {endpoint.provider: provider}
     if model is not None:
         config["model"] = model
     if assignment.turns is not None:
-        # In its last step it may only say what is left to do, so that is one more.
+        # In its last step it is told to say what is left to do, so that is one more.
         config["agent"] = {"build": {"steps": assignment.turns + 1}}
     return config
 
@@ -204,7 +203,8 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
         waiting = _waiting(end, records) if end.timed_out else None
         return waiting or unfinished("opencode", assignment, end)
     if final.get("type") == "error":
-        return _failed(mapping(final.get("error")), end.ended)
+        refusal = _refusal(mapping(final.get("error")), end)
+        return refused("opencode", assignment, refusal, end.ended)
     reason = mapping(final.get("part")).get("reason")
     if reason != "stop":  # the model's answer was cut, filtered, or not one at all
         return Verdict(Outcome.ERROR, sentence(f"opencode: the last answer ended by {reason!r}"))
@@ -215,18 +215,26 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     return Verdict(Outcome.DONE, f"opencode finished{late}")
 
 
-def _failed(error: Record, now: datetime) -> Verdict:
+def _refusal(error: Record, end: Exit) -> Refusal:
     data = mapping(error.get("data"))
-    body = str(data.get("responseBody") or "")
     said = str(data.get("message") or error.get("name"))
-    why = sentence(f"opencode: {said}")
-    if BUDGET in said or BUDGET in body:
-        return Verdict(Outcome.OUT_OF_BUDGET, why)
-    if data.get("statusCode") in (429, 529) and "insufficient_quota" not in body:
-        headers = mapping(data.get("responseHeaders"))
-        until = resets.in_answer(headers, body, now) or resets.in_text(said, now)
-        return Verdict(Outcome.LIMITED, why, until)
-    return Verdict(Outcome.ERROR, why)
+    if said.startswith("Unexpected server error") and (logged := _CAUSE.findall(_log(end))):
+        said = logged[-1]
+    return Refusal(
+        said=said,
+        status=data.get("statusCode"),
+        headers=mapping(data.get("responseHeaders")),
+        body=str(data.get("responseBody") or ""),
+    )
+
+
+_CAUSE = re.compile(
+    r'^timestamp=\S{1,40} level=ERROR .{0,200}? error="([^"]{1,300})"', re.MULTILINE
+)
+
+
+def _log(end: Exit) -> str:
+    return end.stderr.decode(errors="replace")
 
 
 # In its log on standard error, the failure of a request that it will send again.
@@ -240,7 +248,7 @@ _LIMIT = re.compile(r"rate.?limit|usage limit|quota|too many requests|overloaded
 
 def _waiting(end: Exit, records: Iterable[Record]) -> Verdict | None:
     """Whether it was stopped while it slept until a limit's end, of which it prints no record."""
-    logged = list(_LOGGED.finditer(end.stderr.decode(errors="replace")))
+    logged = list(_LOGGED.finditer(_log(end)))
     if not logged or not _LIMIT.search(logged[-1]["said"]):
         return None
     stamps = (mapping(record).get("timestamp", 0) for record in records)

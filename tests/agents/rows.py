@@ -23,7 +23,8 @@ class Row:
     `stand_in`: the program to run in place of one that cannot be installed.
 
     `shell`, `resumes`: whether it has a tool for commands, and sessions. `goes_on`: whether it asks
-    the model again after an edit that it could make. `tokens`: whether it says what it used. `garbage`: how it ends on an answer that is none.
+    the model again after an edit that it could make. `tokens`: whether it says what it used.
+    `garbage`: how it ends on an answer that is none.
     `failing`: how a good run counts whose program ends with 1; `cut`: and one whose output ends in
     the middle of its last line. `hang`: seconds in which it has surely asked the model something.
     """
@@ -79,7 +80,7 @@ ROWS = (
         model="scripted-model",
         limit=Limit("usage", retry_after=0),
         until=True,
-        unauthorised="the key of this test is wrong",
+        unauthorised="does the secret ANTHROPIC_API_KEY hold a valid key?",
         unknown_session="ses_000000000000000000000000",
         hang=15,
     ),
@@ -89,7 +90,7 @@ ROWS = (
         base="/v1",
         model="scripted-model",
         until=True,
-        unauthorised="the key of this test is wrong",
+        unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
         shell=False,
         goes_on=False,
         cut=Outcome.DONE,
