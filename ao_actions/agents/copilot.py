@@ -122,7 +122,8 @@ class Copilot:
             until=verdict.until,
             proven=verdict.proven,
             session=_session((*kept, *events)),
-            session_refused=assignment.session is not None and _NO_SESSION in end.stderr,
+            session_refused=assignment.session is not None
+            and _NO_SESSION.search(end.stderr) is not None,
             replies=report.replies,
         )
 
@@ -166,7 +167,10 @@ def _unpack(program: str, directory: Path) -> None:
         raise AgentError(f"copilot could not be unpacked: {last_line(done.stderr)}")
 
 
-_NO_SESSION = b"No session, task, or name matched"
+_NO_SESSION = re.compile(
+    rb"^Error: (?:No session, task, or name matched|Session '[^']*' was found but could not be)",
+    re.MULTILINE,
+)
 _SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

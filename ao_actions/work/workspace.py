@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +63,16 @@ class Places:
         )
 
 
-def places(environment: Mapping[str, str], repository: str, issue: int) -> Places:
-    """This machine's places for a task.
+def places(
+    environment: Mapping[str, str], repository: str, issue: int, *, shared: bool = False
+) -> Places:
+    """This machine's places for a task. `shared`: another user has to get to them.
 
     :raises ConfigError: AO_WORK_ROOT is not an absolute path
     """
     root = environment.get("AO_WORK_ROOT")
+    if not root and shared:  # a runner's own folder is often closed to others
+        return Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
     if not root:
         return Places.under(runtime.work_root(environment))
     if not Path(root).is_absolute():
@@ -74,20 +80,23 @@ def places(environment: Mapping[str, str], repository: str, issue: int) -> Place
     return Places.kept(Path(root), repository, issue)
 
 
-def own(folder: Path) -> None:
-    """Make a folder ours, by a marker in it; only what has the marker is ever emptied.
+def own(places: Places) -> None:
+    """Mark the folder of an attempt as ours; without the mark nothing in it is ever emptied.
 
-    :raises ConfigError: there is something in it, and no marker
+    :raises ConfigError: what we would have to empty was not made by us
     """
+    folder = places.checkout.parent
     marker = folder / MARKER
-    if not marker.exists():
-        if folder.exists() and any(folder.iterdir()):
+    if marker.exists():
+        return
+    for there in (places.checkout, places.scratch, places.store, places.handoff):
+        if there.exists():
             raise ConfigError(
-                f"{folder} is not empty and was not made by ao-actions: move it away, or set "
-                "AO_WORK_ROOT to another folder"
+                f"{there} was not made by ao-actions: move it away, or set AO_WORK_ROOT to "
+                "another folder"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"made_by": "ao-actions"}) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps({"made_by": "ao-actions"}) + "\n", encoding="utf-8")
 
 
 def leave(places: Places) -> None:

@@ -5,7 +5,7 @@ model, and where, by its nature, it ends otherwise than the rest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ao_actions.agents import Outcome, Program
 from ao_actions.modelserver import Limit
@@ -60,7 +60,6 @@ ROWS = (
         name="codex",
         credential="OPENAI_API_KEY",
         base="/v1",
-        model="gpt-5.5",
         until=True,
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
     ),
@@ -96,4 +95,11 @@ ROWS = (
         cut=Outcome.DONE,
         hang=12,
     ),
+)
+
+# The same agents by other ways: a model or a provider with another wire or other tools.
+_BY_NAME = {row.name: row for row in ROWS}
+WAYS = (
+    replace(_BY_NAME["codex"], model="gpt-5.5"),
+    replace(_BY_NAME["copilot"], credential="ANTHROPIC_API_KEY", base="", model="claude-sonnet-4"),
 )

@@ -38,7 +38,7 @@ from ao_actions.modelserver.wire import Reply
 from ao_actions.work import brief, verify
 from tests.agents.assignment import MakeAssignment
 from tests.agents.processes import alive, processes_with
-from tests.agents.rows import ROWS, Row
+from tests.agents.rows import ROWS, WAYS, Row
 
 KEY = "key-of-a-test-0123456789"
 DONE = Answer((Say("All of it is DONE."),))
@@ -251,6 +251,18 @@ def test_no_change(stage: Stage) -> None:
     result = stage.play([DONE]).result
     assert result.outcome is Outcome.DONE, result
     assert stage.changes() == ""
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda row: f"{row.name}-{row.model}")
+def test_other_ways(
+    way: Row, checkout: Path, assign: MakeAssignment, installed: Callable[[str], Program]
+) -> None:
+    stage = Stage(way, installed(way.name), checkout, assign)
+    script = [Answer((Edit("new.txt", "1\n"),)), Answer((Run("cp new.txt copy.txt"),)), DONE]
+    result = stage.play(script).result
+    assert result.outcome is Outcome.DONE, result
+    assert stage.file("copy.txt") == "1\n"
+    assert (result.usage.input_tokens, result.usage.output_tokens) == (3000, 150)
 
 
 # ---- sessions -------------------------------------------------------------------------------
