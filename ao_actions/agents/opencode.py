@@ -253,10 +253,10 @@ def _waiting(end: Exit, records: Iterable[Record]) -> Verdict | None:
         return None
     stamps = (mapping(record).get("timestamp", 0) for record in records)
     try:
-        since = datetime.fromisoformat(logged[-1]["time"])
-    except ValueError:
+        since = datetime.fromisoformat(logged[-1]["time"]).timestamp()
+    except (ValueError, OverflowError):
         return None
-    if any(is_count(stamp) and stamp > since.timestamp() * 1000 for stamp in stamps):
+    if any(is_count(stamp) and stamp > since * 1000 for stamp in stamps):
         return None  # it got over that one
     said = logged[-1]["said"]
     why = sentence(f"opencode waited for the end of a limit: {said}")
