@@ -35,7 +35,7 @@ from ao_actions.agents import (
 from ao_actions.agents.launch import regular_files
 from ao_actions.modelserver import Answer, Edit, Failure, Hang, ModelServer, Request, Run, Say, Turn
 from ao_actions.modelserver.wire import Reply
-from ao_actions.work import brief, verify
+from ao_actions.work import brief, metering, verify
 from tests.agents.assignment import MakeAssignment
 from tests.agents.processes import alive, processes_with
 from tests.agents.rows import ROWS, WAYS, Row
@@ -95,6 +95,8 @@ class Stage:
         script: Iterable[Turn],
         *,
         server: type[ModelServer] = ModelServer,
+        usd: float | None = None,
+        metered: bool = False,
         meanwhile: Callable[[ModelServer, Assignment], None] | None = None,
         **changes: Any,
     ) -> Played:
@@ -102,21 +104,32 @@ class Stage:
         if not self.row.goes_on:
             script = map(_unsettled, script)
         with server(script, cwd=self.checkout) as model:
+            if metered:
+                words = metering.start(agent, self.job(model.url), usd=usd, seconds=2 * SECONDS)
+                measured = metering.choose(agent, {metering.VARIABLE: words})
+                changes["endpoint"] = measured.endpoint
             assignment = self._assignment(model.url, changes)
             with _beside(meanwhile, model, assignment):
                 result = run(agent, assignment, now=datetime.now(UTC), program=self.program)
+            if metered:
+                measured.close()
         assert model.unknown == []
         left = processes_with(f"HOME={assignment.home}")
         assert left == []
         return Played(result, tuple(model.asked), assignment, agent)
 
+    def job(self, url: str) -> dict[str, str]:
+        """What a job hands over: the key, and the provider's address if it has one."""
+        job = {self.row.credential: KEY}
+        if credential := providers.CREDENTIALS.get(self.row.credential):
+            job[providers.PROVIDERS[credential.provider].address] = url + self.row.base
+        return job
+
     def _assignment(self, url: str, changes: Mapping[str, Any]) -> Assignment:
         row = self.row
         own = {name: value.format(url=url) for name, value in row.environment.items()}
-        job = {row.credential: KEY}
-        if credential := providers.CREDENTIALS.get(row.credential):
-            job[providers.PROVIDERS[credential.provider].address] = url + row.base
-        else:
+        job = self.job(url)
+        if row.credential not in providers.CREDENTIALS:
             own[row.credential] = KEY  # its own login's: nothing else can use it
         values: dict[str, Any] = {
             "model": row.model,
@@ -263,6 +276,41 @@ def test_other_ways(
     assert result.outcome is Outcome.DONE, result
     assert stage.file("copy.txt") == "1\n"
     assert (result.usage.input_tokens, result.usage.output_tokens) == (3000, 150)
+
+
+def without_a_meter(row: Row) -> bool:
+    """Whether its program asks nobody but its maker; then the product has to know it, too."""
+    if row.credential in providers.CREDENTIALS:
+        return False
+    measured = metering.choose(AGENTS[row.name], {metering.VARIABLE: "http://key@127.0.0.1:1 NAME"})
+    assert (measured.meter, measured.endpoint) == (None, None)
+    assert measured.why_not
+    return True
+
+
+def test_meter(stage: Stage) -> None:
+    """The key is not where the agent can see it."""
+    if without_a_meter(stage.row):
+        return
+    look = Answer((Run("env > env.txt; cat /proc/$PPID/environ >> env.txt"),))
+    played = stage.play([look, DONE] if stage.row.shell else [DONE], metered=True)
+    assert played.result.outcome is Outcome.DONE, played.result
+    assert KEY in str(played.asked[0].headers)
+    assert KEY not in str([request.body for request in played.asked])
+    if stage.row.shell:
+        seen = stage.file("env.txt")
+        assert seen
+        assert KEY not in seen
+
+
+def test_budget(stage: Stage) -> None:
+    """The meter refuses, and the program says so."""
+    if without_a_meter(stage.row):
+        return
+    played = stage.play([DONE], metered=True, usd=0.0)
+    assert played.result.outcome is Outcome.OUT_OF_BUDGET, played.result
+    assert "ao-actions: the budget" in played.result.detail
+    assert played.asked == ()
 
 
 # ---- sessions -------------------------------------------------------------------------------
