@@ -16,6 +16,9 @@ from ao_actions.agents.claude_code import ClaudeCode
 from ao_actions.agents.codex import Codex
 from ao_actions.agents.command import Command
 from ao_actions.agents.copilot import Copilot
+from ao_actions.agents.cursor import Cursor
+from ao_actions.agents.gemini import Gemini
+from ao_actions.agents.kimi import Kimi
 from ao_actions.agents.launch import run
 from ao_actions.agents.opencode import OpenCode
 
@@ -25,6 +28,9 @@ AGENTS: dict[str, Agent] = {
         ClaudeCode(),
         Codex(),
         Copilot(),
+        Cursor(),
+        Gemini(),
+        Kimi(),
         OpenCode(),
         Aider(),
         Command(),

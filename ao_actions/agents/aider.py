@@ -29,6 +29,7 @@ from ao_actions.agents.records import (
     Refusal,
     Verdict,
     count,
+    finished,
     mapping,
     objects,
     refused,
@@ -253,8 +254,7 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     if last.get("more"):
         turns = assignment.turns or TURNS
         return Verdict(Outcome.TIMEOUT, f"aider used up its {turns} turns")
-    late = " and was then stopped at the time limit" if end.timed_out else ""
-    return Verdict(Outcome.DONE, f"aider finished{late}")
+    return finished("aider", end)
 
 
 def _refusal(error: Record, end: Exit) -> Refusal:

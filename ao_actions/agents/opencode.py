@@ -34,6 +34,7 @@ from ao_actions.agents.records import (
     Refusal,
     Verdict,
     count,
+    finished,
     mapping,
     objects,
     refused,
@@ -211,8 +212,7 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     steps = sum(record.get("type") == "step_finish" for record in records)
     if assignment.turns is not None and steps > assignment.turns:
         return Verdict(Outcome.TIMEOUT, f"opencode used up its {assignment.turns} turns")
-    late = " and was then stopped at the time limit" if end.timed_out else ""
-    return Verdict(Outcome.DONE, f"opencode finished{late}")
+    return finished("opencode", end)
 
 
 def _refusal(error: Record, end: Exit) -> Refusal:

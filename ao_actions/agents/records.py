@@ -1,4 +1,4 @@
-"""What agents print for machines: JSON objects, one a line; and how a run without a last one ended.
+"""What agents print for machines: JSON objects, one a line; and what the last one comes to.
 
 Shared by the adapters. Lines that are cut, or not theirs, are passed over: anything may be printed.
 """
@@ -60,6 +60,12 @@ def count(values: Iterable[Any]) -> int | None:
     return sum(counts) if counts else None
 
 
+def finished(name: str, end: Exit) -> Verdict:
+    """The verdict on a run whose last record says that all went well, whatever its exit code."""
+    late = " and was then stopped at the time limit" if end.timed_out else ""
+    return Verdict(Outcome.DONE, f"{name} finished{late}")
+
+
 def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -> Verdict:
     """The verdict on a run that ended without a last record: stopped, crashed, or never begun."""
     if end.timed_out:
@@ -67,6 +73,11 @@ def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -
     how = f"exit code {end.code}" if end.code >= 0 else f"signal {-end.code}"
     said = why or last_line(end.stderr) or "it said nothing"
     return Verdict(Outcome.ERROR, f"{name} ended without a result ({how}): {said}")
+
+
+def doubted(why: str, secret: str) -> str:
+    """What it said of its key, with the way out."""
+    return f"{why.rstrip('.')}; does the secret {secret} hold a valid key?"
 
 
 _LIMITS = (429, 503, 529)
@@ -94,8 +105,7 @@ def refused(name: str, assignment: Assignment, refusal: Refusal, now: datetime) 
         until = resets.in_answer(refusal.headers, refusal.body or refusal.said, now)
         return Verdict(Outcome.LIMITED, why, until)
     if refusal.status in (401, 403) and assignment.endpoint is not None:
-        secret = assignment.endpoint.credential
-        return Verdict(Outcome.ERROR, f"{why}; does the secret {secret} hold a valid key?")
+        return Verdict(Outcome.ERROR, doubted(why, assignment.endpoint.credential))
     if assignment.endpoint is None:
         why += "; it was given no key that ao-actions knows"
     return Verdict(Outcome.ERROR, why)

@@ -54,3 +54,12 @@ def judge(
     values: dict[str, Any] = {"timed_out": False, "stderr": b"", "files": {}}
     values |= {"started": NOW, "ended": NOW, **changes}
     return agent.read(assigned, Exit(code=code, stdout=lines(records), **values))
+
+
+def mixed(*records: dict[str, Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Lists of these records with fields of any kind in place of their own."""
+    strange = [
+        st.dictionaries(st.sampled_from(sorted(record)), ANY_JSON).map(record.__or__)
+        for record in records
+    ]
+    return st.lists(st.one_of(*strange), max_size=6)

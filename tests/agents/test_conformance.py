@@ -323,7 +323,7 @@ def test_limit(stage: Stage) -> None:
     limit = replace(row.limit, reset=reset)
     played = stage.play([Answer((Edit("new.txt", "half\n"),)), limit])
     result = played.result
-    assert (result.outcome, result.proven) == (Outcome.LIMITED, True), result
+    assert (result.outcome, result.proven) == (Outcome.LIMITED, row.proven), result
     assert (result.until is not None) is row.until
     if result.until is not None:  # exactly, or as a delay from now
         assert abs(result.until.timestamp() - reset) < SECONDS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ao_actions.agents.base import Program
-from ao_actions.agents.install import NpmPackage, find_node, find_npm, install
+from ao_actions.agents.install import NODE, NpmPackage, find_node, find_npm, install
 from ao_actions.errors import AgentError, ToolMissingError
 from tests.agents.npm_registry import LAUNCHER, NATIVE, Registry, npm_registry
 
@@ -136,12 +136,14 @@ def test_without_node_the_wheel_is_taken(
     assert says(program) == "agent 1.0.0\n"
 
 
-def test_an_interpreter_that_is_new_enough(tmp_path: Path) -> None:
-    node = find_node("agent", (18,))
-    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("v")
-    with pytest.raises(ToolMissingError, match=r"agent needs Node\.js 99\.1 or newer \(found: "):
-        find_node("agent", (99, 1))
+def test_a_node_that_is_new_enough(agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = find_node("agent", (18,), agents)
+    assert not here.startswith(str(agents))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "/bin:/usr/bin")
+    node = find_node("agent", (24, 19), agents)
+    assert node.startswith(str(agents.resolve()))
+    assert says((node, "--version")) == f"v{NODE.version}\n"
 
 
 def test_without_any_npm(monkeypatch: pytest.MonkeyPatch) -> None:
