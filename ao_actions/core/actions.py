@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from ao_actions.core.model import Outcome, Phase
+from ao_actions.core.model import Failure, Outcome, Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Claim:
     expires_at: datetime
     usd: float
     because: str
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,19 @@ class CountRerun:
     line: ClassVar[str] = "task {0.issue}: publish is run again, epoch {0.epoch}"
     issue: int
     epoch: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountCheckRerun:
+    """Note, before it is asked for, that failed jobs of a head's run are run once more."""
+
+    line: ClassVar[str] = "task {0.issue}: failed checks are run again, run {0.run_id}"
+    issue: int
+    head: str
+    run_id: int
+    checks: tuple[str, ...]
+    at: datetime
     because: str
 
 
@@ -98,7 +112,7 @@ class Note:
     notices: Mapping[str, str] = field(default_factory=dict)
 
 
-Transition = Claim | Release | CountRerun | Escalate | Finish | Note
+Transition = Claim | Release | CountRerun | CountCheckRerun | Escalate | Finish | Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ attempt keeps the reservation. So no crash can make a budget look unspent (desig
 
 from __future__ import annotations
 
-from ao_actions.core.model import Outcome, Policy, TaskRecord
+from ao_actions.core import text
+from ao_actions.core.model import Failure, Outcome, Policy, TaskRecord
 
 # An attempt that met a model's limit, or lost its right to work, says nothing of the task.
 UNCOUNTED = frozenset({Outcome.LIMITED, Outcome.SUPERSEDED})
@@ -26,6 +27,23 @@ def exhausted(record: TaskRecord | None, policy: Policy) -> str | None:
     usd = sum(attempt.spent.usd for attempt in record.this_round())
     if round(usd + attempt_usd(policy), 6) > policy.usd_per_task:
         return f"${usd:.2f} of ${policy.usd_per_task:.2f} are spent"
+    return None
+
+
+def repeated(
+    record: TaskRecord | None, failures: tuple[Failure, ...], policy: Policy
+) -> str | None:
+    """Which of these failures has had all the attempts of this round that it may have, on
+    whatever commit."""
+    attempts = record.this_round() if record else ()
+    for failure in failures:
+        made = sum(
+            attempt.outcome not in UNCOUNTED
+            and any(failure.signature == before.signature for before in attempt.failures)
+            for attempt in attempts
+        )
+        if made >= policy.attempts_per_failure:
+            return f"after {made} attempts: {text.line(failure.check, limit=80)}"
     return None
 
 

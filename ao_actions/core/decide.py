@@ -14,6 +14,7 @@ from dataclasses import replace
 from ao_actions.core import (
     actions,
     budget,
+    checks,
     feedback,
     pauses,
     projection,
@@ -24,6 +25,7 @@ from ao_actions.core.model import (
     Outcome,
     Phase,
     Policy,
+    Pull,
     Run,
     Snapshot,
     Task,
@@ -48,7 +50,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
     after = snapshot
     for task, verdict in verdicts(snapshot, policy, live=True):
         farewells += _farewell(task, verdict, snapshot, policy)
-        for transition in _settle(task, verdict):
+        for transition in _settle(task, verdict, policy):
             planned.append(transition)
             after = _apply(after, transition, policy)
     for claim in _claims(after, policy):
@@ -75,7 +77,7 @@ def _farewell(
     yield from projection.project(task, verdict, snapshot, policy)
 
 
-def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
+def _settle(task: Task, verdict: Verdict, policy: Policy) -> Iterator[actions.Transition]:
     """Transitions that follow from the task's phase alone."""
     record = task.record
     assert record is not None  # noqa: S101 - a live task has one
@@ -97,6 +99,20 @@ def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
             ask="Look at the run: cancel it or give it a runner.",
             url=task.run.url,
             because=verdict.because,
+        )
+    elif verdict.phase is Phase.CI_PENDING and task.pull:
+        yield from _check_reruns(task, task.pull, policy)
+
+
+def _check_reruns(task: Task, pull: Pull, policy: Policy) -> Iterator[actions.CountCheckRerun]:
+    for run_id, names in checks.to_rerun(task, policy).items():
+        yield actions.CountCheckRerun(
+            issue=task.issue.number,
+            head=pull.head,
+            run_id=run_id,
+            checks=names,
+            at=task.now,
+            because="once per head it may be run again, which is cheaper than an attempt",
         )
 
 
@@ -175,6 +191,7 @@ def _claim(
         owner=_owner(task, old),
         round=round_,
         items=feedback.items_for(task, verdict.phase),
+        failures=checks.for_agent(task, policy) if verdict.phase is Phase.CI_FAILED else (),
         at=snapshot.now,
         expires_at=snapshot.now + policy.attempt_limit * 2,
         usd=budget.attempt_usd(policy),
@@ -247,6 +264,7 @@ def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[acti
         assert record is not None  # noqa: S101 - a live task has one
         old = before.book.tasks.get(record.issue)
         yield from _run_effects(task, record, old, runs.get(record.issue), policy)
+        yield from _rerun_effects(record, old)
         if record.attempts:
             yield from _pull_effects(task, record, verdict, after.default_branch, policy)
         yield from projection.project(task, verdict, after, policy)
@@ -295,6 +313,17 @@ def _run_effects(
             reason=claim.reason,
             because="claimed" if _fresh(record, old) else "its run has not appeared",
         )
+
+
+def _rerun_effects(record: TaskRecord, old: TaskRecord | None) -> Iterator[actions.Rerun]:
+    """The re-runs of checks that this plan has counted."""
+    for rerun in record.reruns:
+        if old is not None and rerun not in old.reruns:
+            yield actions.Rerun(
+                issue=record.issue,
+                run_id=rerun.run_id,
+                because=f"checks of {rerun.head[:7]} once more ({rerun.asked} of {checks.ASKED})",
+            )
 
 
 def _fresh(record: TaskRecord, old: TaskRecord | None) -> bool:

@@ -7,20 +7,9 @@ never sent to an agent again (design 8).
 
 from __future__ import annotations
 
-from ao_actions.core.model import Check, Phase, Pull, ReviewComment, Task, Thread
+from ao_actions.core.model import Phase, Pull, ReviewComment, Task, Thread
 
-FAILED = frozenset({"FAILURE", "ERROR", "TIMED_OUT", "STARTUP_FAILURE"})
-# Neither a failure to mend nor a pass: somebody has to run it again, or let it run.
-UNSETTLED = frozenset({None, "CANCELLED", "STALE", "ACTION_REQUIRED"})
 REPLY_MARK = "<!-- ao:reply {item} -->"
-
-
-def failing(pull: Pull) -> tuple[Check, ...]:
-    return tuple(check for check in pull.checks if check.result in FAILED)
-
-
-def pending(pull: Pull) -> tuple[Check, ...]:
-    return tuple(check for check in pull.checks if check.result in UNSETTLED)
 
 
 def checks_key(pull: Pull) -> str:
@@ -84,12 +73,13 @@ def items_for(task: Task, reason: Phase) -> tuple[str, ...]:
             return ()
 
 
-def unanswerable(task: Task) -> str | None:
-    """What an attempt has already failed to mend on this very commit, if anything."""
+def unanswerable(task: Task, *, red: bool) -> str | None:
+    """What an attempt has already failed to mend on this very commit, if anything. `red`: its
+    checks fail, and an agent should mend them."""
     pull, record = task.pull, task.record
     if pull is None or record is None:
         return None
-    if failing(pull) and checks_key(pull) in record.handled:
+    if red and checks_key(pull) in record.handled:
         return f"the failing checks of {pull.head[:7]}"
     if pull.mergeable == "CONFLICTING" and conflict_key(pull) in record.handled:
         return f"the conflict of {pull.head[:7]} with {pull.base}"

@@ -12,24 +12,26 @@ from dataclasses import dataclass
 
 from ao_actions.core import feedback, selection
 from ao_actions.core.model import Phase, Policy, Snapshot, Task
-from ao_actions.core.phase import Verdict
+from ao_actions.core.phase import Verdict, waits_for_look
 from ao_actions.core.tasks import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknowns:
-    """What must be looked up before a decision: issue facts, threads, logins, artifacts.
+    """What must be looked up before a decision: issue facts, threads, red checks,
+    logins, artifacts.
 
     With an issue's facts goes its finished record, if it has one (`Book.finished`).
     """
 
     issues: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()  # issue numbers of tasks whose pull has open threads
+    red: tuple[int, ...] = ()  # and of those with red checks that nobody works on
     logins: tuple[str, ...] = ()
     handoffs: tuple[int, ...] = ()  # run ids
 
     def __bool__(self) -> bool:
-        return any((self.issues, self.threads, self.logins, self.handoffs))
+        return any((self.issues, self.threads, self.red, self.logins, self.handoffs))
 
 
 def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
@@ -44,6 +46,7 @@ def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
             for task, _ in live
             if task.pull and task.pull.threads is None and _reads_threads(task)
         ),
+        red=tuple(task.issue.number for task, _ in live if waits_for_look(task, policy)),
         logins=tuple(sorted(_unknown_logins(live, snapshot))),
         handoffs=tuple(
             task.run.id

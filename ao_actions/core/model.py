@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ao_actions.core.checks import RedHead
 
 SCHEMA = 2
 
@@ -70,11 +74,32 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A check that failed, and what it failed of (`core/signature.py`)."""
+
+    check: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRerun:
+    """The failed jobs of a run on `head` that are run once more, for these checks. `asked`: how
+    often GitHub was asked, `at`: when last."""
+
+    head: str
+    run_id: int
+    checks: tuple[str, ...]
+    asked: int = 1
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One run's right to work on a task, until it publishes, is released or expires.
 
     `head` is the branch's commit at the claim ("" when the branch must not exist yet): the
-    lease under which the branch may be moved. `items` are the feedback keys it will answer.
+    lease under which the branch may be moved. `items` are the feedback keys it will answer,
+    `failures` the failing checks that it is to mend.
     """
 
     run_id: int | None = None
@@ -85,6 +110,7 @@ class Claim:
     head: str = ""
     base: str
     items: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
     reserved: Spent = field(default_factory=Spent)
     reruns: int = 0
 
@@ -116,6 +142,7 @@ class Attempt:
     spent: Spent = field(default_factory=Spent)
     limit: Limit | None = None
     session: str | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +184,7 @@ class TaskRecord:
     round: int = 1
     published: tuple[str, ...] = ()
     wip: tuple[str, ...] = ()
+    reruns: tuple[CheckRerun, ...] = ()
     owed: tuple[Reply, ...] = ()
     stop: Stop | None = None
     status_comment: str | None = None
@@ -255,7 +283,6 @@ class Check:
     name: str
     result: str | None
     url: str = ""
-    required: bool = False
     run_id: int | None = None
     job_id: int | None = None
 
@@ -291,7 +318,8 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """A pull request. `threads` is None until they were looked up (see `open_threads`)."""
+    """A pull request. `threads` is None until they were looked up (see `open_threads`), and so is
+    `red`, what is to be known of red checks (`core/checks.py`)."""
 
     number: int
     url: str
@@ -307,6 +335,7 @@ class Pull:
     checks: tuple[Check, ...] = ()
     suites_waiting: int = 0  # check suites that wait for a human's approval
     suites_open: int = 0  # check suites that have not finished
+    red: RedHead | None = None
     reviews: tuple[Review, ...] = ()
     requested: frozenset[str] = frozenset()
     assignees: frozenset[str] = frozenset()
@@ -398,6 +427,7 @@ class Policy:
 
     max_parallel: int = 3
     max_attempts: int = 4
+    attempts_per_failure: int = 2
     agents: tuple[str, ...] = ("claude-code",)
     usd_per_attempt: float = 5.0
     usd_per_task: float = 20.0

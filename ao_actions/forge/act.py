@@ -12,7 +12,7 @@ from typing import Any, Literal, assert_never
 from urllib.parse import quote
 
 from ao_actions.core import actions, feedback, projection
-from ao_actions.errors import ForgeError, NotFoundError
+from ao_actions.errors import AuthError, ForgeError, NotFoundError
 from ao_actions.forge.client import Client, Json
 from ao_actions.forge.observe import WORK_WORKFLOW, missing_workflow
 
@@ -89,9 +89,17 @@ def _dispatch(client: Client, effect: actions.Dispatch, default_branch: str) -> 
 
 
 def _run_call(client: Client, run_id: int, verb: str) -> Performed:
-    """409: the run is over (or not over) already, which is what was wanted."""
-    status, _ = client.request("POST", f"actions/runs/{run_id}/{verb}", accept=(409,))
-    return UNCHANGED if status == 409 else Performed("updated")
+    """409: the run is over already, which is what was wanted; 403 with a word about the run: it
+    runs already, or is too old to. What came of it, the next pass sees.
+
+    :raises AuthError: 403 for want of a permission
+    """
+    path = f"actions/runs/{run_id}/{verb}"
+    status, answer = client.request("POST", path, accept=(403, 409))
+    message = str(answer.get("message", ""))
+    if status == 403 and "workflow" not in message:
+        raise AuthError(f"POST {path}: the token may not do that ({message})")
+    return UNCHANGED if status in (403, 409) else Performed("updated")
 
 
 def open_pull(client: Client, effect: actions.OpenPull) -> Performed:

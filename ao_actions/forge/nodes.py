@@ -125,7 +125,7 @@ def pull(node: Mapping[str, Any]) -> Pull:
         base=node["baseRefName"],
         mergeable=node["mergeable"],
         review_decision=node["reviewDecision"],
-        checks=tuple(_checks(commit)),
+        checks=(*_checks(commit), *_without_jobs(runs)),
         suites_waiting=sum(suite["conclusion"] == "ACTION_REQUIRED" for suite in runs),
         suites_open=sum(suite["status"] != "COMPLETED" for suite in runs),
         reviews=tuple(_review(review) for review in node["reviews"]["nodes"]),
@@ -181,6 +181,15 @@ def _checks(commit: Mapping[str, Any]) -> Iterator[Check]:
                 run_id=run.get("databaseId"),
                 job_id=node["databaseId"],
             )
+
+
+def _without_jobs(suites: list[Any]) -> Iterator[Check]:
+    """Workflows that GitHub could not even start: such a run has no job and so no check."""
+    for suite in suites:
+        if suite["conclusion"] == "STARTUP_FAILURE":
+            run = suite["workflowRun"]
+            name = run["workflow"]["resourcePath"].rpartition("/")[2]
+            yield Check(name=name, result=suite["conclusion"], run_id=run["databaseId"])
 
 
 def _ours(suite: Mapping[str, Any]) -> bool:

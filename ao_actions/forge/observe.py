@@ -25,7 +25,7 @@ from ao_actions.core.model import (
     Thread,
 )
 from ao_actions.errors import ForgeError, NotFoundError
-from ao_actions.forge import nodes
+from ao_actions.forge import nodes, red
 from ao_actions.forge.client import Client
 
 WORK_WORKFLOW = "ao-work.yml"
@@ -70,6 +70,7 @@ def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy)
     """The snapshot with what was unknown looked up (finished records are the ledger's)."""
     issues = {**snapshot.issues, **_facts(client, snapshot, unknown.issues, policy)}
     pulls = {**snapshot.pulls, **_with_threads(client, snapshot, unknown.threads)}
+    pulls |= {n: replace(pulls[n], red=red.red_head(client, pulls[n])) for n in unknown.red}
     trusted = {**snapshot.trusted, **{login: client.may_write(login) for login in unknown.logins}}
     runs = tuple(
         replace(run, handoff=_has_handoff(client, run.id)) if run.id in unknown.handoffs else run
