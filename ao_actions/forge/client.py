@@ -85,7 +85,7 @@ class Client:
             size += len(chunk)
             room = half - len(head)
             head += chunk[:room]
-            tail += chunk[max(room, 0) :]
+            tail += chunk[room:]
             if len(tail) > 2 * half:
                 del tail[: len(tail) - half]
             if size > ENDLESS:

@@ -95,7 +95,8 @@ def _failed(check: Check, said: _Said, run: _Run | None, text: str | None) -> Fa
         name=check.name,
         source=_source(check),
         conclusion=check.result or "",
-        required=bool(node.get("isRequired")) if said.any_required else None,
+        # of what could not start nobody knows what it would have reported
+        required=bool(node["isRequired"]) if node and said.any_required else None,
         steps=None if job is None else tuple(map(_step, job["steps"])),
         annotations=tuple(map(_annotation, (node.get("annotations") or {"nodes": ()})["nodes"])),
         log=None if text is None else joblog.read(text),
