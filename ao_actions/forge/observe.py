@@ -70,7 +70,7 @@ def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy)
     """The snapshot with what was unknown looked up (finished records are the ledger's)."""
     issues = {**snapshot.issues, **_facts(client, snapshot, unknown.issues, policy)}
     pulls = {**snapshot.pulls, **_with_threads(client, snapshot, unknown.threads)}
-    pulls |= {n: replace(pulls[n], red=red.red_head(client, pulls[n])) for n in unknown.red}
+    pulls |= {n: replace(pulls[n], red=red.look(client, pulls[n]).head) for n in unknown.red}
     trusted = {**snapshot.trusted, **{login: client.may_write(login) for login in unknown.logins}}
     runs = tuple(
         replace(run, handoff=_has_handoff(client, run.id)) if run.id in unknown.handoffs else run
@@ -272,6 +272,24 @@ def threads(client: Client, pulls: Iterable[int]) -> dict[int, tuple[Thread, ...
     return {
         n: tuple(nodes.threads_of(repository[f"p{n}"])) for n in numbers if repository.get(f"p{n}")
     }
+
+
+def pull_request(client: Client, number: int) -> Pull:
+    """One open pull request, with its checks as the sweep shows them.
+
+    :raises NotFoundError: there is none of this number
+    """
+    owner, name = client.repository.split("/", 1)
+    query = (
+        "query One($owner: String!, $name: String!, $number: Int!) "
+        "{ repository(owner: $owner, name: $name) "
+        "{ pullRequest(number: $number) { ...PullFields } } }"
+    )
+    variables = {"owner": owner, "name": name, "number": number}
+    node = _repository(client, _with_fragments(query, "sweep"), variables)["pullRequest"]
+    if node is None:
+        raise NotFoundError(f"{client.repository}: there is no pull request #{number}")
+    return nodes.pull(node)
 
 
 def _has_handoff(client: Client, run_id: int) -> bool:

@@ -20,6 +20,7 @@ from ao_actions.forge.client import Client
 
 LOGS = 12  # jobs of a head whose logs are read
 LARGEST = 5 * 1024 * 1024  # bytes of a log; of a longer one its two ends
+_TEXTS = ("title", "summary", "description")
 _BEGAN = frozenset({"FAILURE", "TIMED_OUT"})  # conclusions of jobs that may have a log
 
 Node = Mapping[str, Any]
@@ -51,28 +52,35 @@ class _Said:
         return any(node["isRequired"] for node in (*self.runs.values(), *self.statuses.values()))
 
 
-def red_head(client: Client, pull: Pull) -> RedHead:
-    """What `triage` wants to know of the red checks of this head.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What `triage` wants to know of a head's red checks; and the logs, by their jobs' ids."""
+
+    head: RedHead
+    logs: Mapping[int, str]
+
+
+def look(client: Client, pull: Pull) -> Look:
+    """At the red checks of this head; `Look.head` has them in the order of `checks.red`.
 
     :raises ForgeError: GitHub did not answer
     """
     red = checks.red(pull)
     said = _said(client, pull.number)
     runs = {number: _run(client, number) for number in {c.run_id for c in red} if number}
-    logs = {check.job_id: log(client, check) for check in red[:LOGS] if _has_log(check, runs)}
-    return RedHead(
-        checks=tuple(
-            _failed(check, said, runs.get(check.run_id or 0), logs.get(check.job_id))
-            for check in red
-        ),
-        base=said.base,
+    jobs = [check.job_id for check in red if check.job_id and _has_log(check, runs)]
+    logs = {job: text for job in jobs[:LOGS] if (text := _log(client, job)) is not None}
+    failed = (
+        _failed(check, said, runs.get(check.run_id or 0), logs.get(check.job_id or 0))
+        for check in red
     )
+    return Look(RedHead(checks=tuple(failed), base=said.base), logs)
 
 
-def log(client: Client, check: Check) -> str | None:
+def _log(client: Client, job: int) -> str | None:
     """A job's log as text, of a very long one its ends; None where GitHub has none any more."""
     try:
-        raw = client.ends(f"actions/jobs/{check.job_id}/logs", limit=LARGEST)
+        raw = client.ends(f"actions/jobs/{job}/logs", limit=LARGEST)
     except NotFoundError:
         return None
     except ForgeError as error:
@@ -100,9 +108,7 @@ def _failed(check: Check, said: _Said, run: _Run | None, text: str | None) -> Fa
         steps=None if job is None else tuple(map(_step, job["steps"])),
         annotations=tuple(map(_annotation, (node.get("annotations") or {"nodes": ()})["nodes"])),
         log=None if text is None else joblog.read(text),
-        text="\n".join(
-            part for key in ("title", "summary", "description") if (part := node.get(key))
-        ),
+        text="\n".join(node[key] for key in _TEXTS if node.get(key)),
         run_id=check.run_id,
         run_open=run is not None and run.is_open,
         attempt=run.attempt if run else 1,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ao_actions.core import feedback
 from ao_actions.core.model import Claim, Phase, TaskRecord, Thread
-from ao_actions.forge import logs, observe
+from ao_actions.forge import observe
 from ao_actions.forge.client import Client, Json
-from ao_actions.work.brief import Assigned
+from ao_actions.work import failures
+from ao_actions.work.brief import Assigned, Red
 
-JOBS = 5  # failing jobs whose logs an agent gets
 
-
-def assigned(client: Client, record: TaskRecord, claim: Claim) -> Assigned:
-    """The issue, and the feedback that this claim is to answer.
+def assigned(client: Client, record: TaskRecord, claim: Claim, folder: Path) -> Assigned:
+    """The issue, and the feedback that this claim is to answer. Whole logs go into `folder`.
 
     :raises ForgeError: GitHub did not answer
     """
     issue = client.get(f"issues/{record.issue}")
     reviews: tuple[tuple[str, str], ...] = ()
     threads: tuple[tuple[str, Thread], ...] = ()
+    red: tuple[Red, ...] = ()
+    if claim.reason is Phase.CI_FAILED:
+        red = failures.read(client, _pull(client, record), claim, folder)
     if claim.reason is Phase.CHANGES_REQUESTED:
         pull = _pull(client, record)
         reviews = _reviews(client, pull, claim)
@@ -30,7 +34,7 @@ def assigned(client: Client, record: TaskRecord, claim: Claim) -> Assigned:
         body=issue["body"] or "",
         reason=claim.reason,
         base=claim.base,
-        failures=_failures(client, claim) if claim.reason is Phase.CI_FAILED else (),
+        failures=red,
         reviews=reviews,
         threads=threads,
     )
@@ -72,18 +76,3 @@ def _threads(client: Client, pull: int, claim: Claim) -> tuple[tuple[str, Thread
     return tuple(
         (name, found[thread_id(item)]) for name, item in names.items() if thread_id(item) in found
     )
-
-
-def _failures(client: Client, claim: Claim) -> tuple[tuple[str, str], ...]:
-    """The failing jobs of the head's newest runs, each with the part of its log that matters."""
-    runs = client.pages("actions/runs", key="workflow_runs", head_sha=claim.head)
-    found: list[tuple[str, str]] = []
-    for run in runs:
-        if run["conclusion"] not in ("failure", "timed_out", "startup_failure"):
-            continue
-        for job in client.pages(f"actions/runs/{run['id']}/jobs", key="jobs", filter="latest"):
-            if job["conclusion"] in ("failure", "timed_out") and len(found) < JOBS:
-                found.append(
-                    (job["name"], logs.excerpt(client.text(f"actions/jobs/{job['id']}/logs")))
-                )
-    return tuple(found)

@@ -150,10 +150,10 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
         base=claim.base,
         merge=claim.reason is Phase.CONFLICTED,
     )
-    assigned = reading.assigned(attempt.client, record, claim)
-    attempt.say(f"{claim.agent} works on #{record.issue} at {tree.start[:7]} ({claim.reason})")
     shutil.rmtree(places.scratch, ignore_errors=True)
     places.scratch.mkdir(parents=True)
+    assigned = reading.assigned(attempt.client, record, claim, places.scratch / "checks")
+    attempt.say(f"{claim.agent} works on #{record.issue} at {tree.start[:7]} ({claim.reason})")
     measured = metering.choose(agent, attempt.environment)
     attempt.say(_metered(measured))
     assignment = _assignment(attempt, agent, claim, measured)
