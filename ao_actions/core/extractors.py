@@ -1,7 +1,8 @@
 """How each tool's output names what failed: one row a tool, and no code beside the rows.
 
 The patterns run on the text that `joblog` has cleaned (no stamps, colours or `##[`), with `^`
-and `$` at lines. They are bounded by the line, whose length `joblog` bounds.
+and `$` at lines. A log may be made to be slow to read: no pattern starts with the blanks
+of several lines, or tries many ways to share out one line between two repetitions.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ def _lines(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.MULTILINE)
 
 
-_MAVEN = r"^(?:\[ERROR\]|error:) +"
+_MAVEN = r"^(?:\[ERROR\]|Error:) +"
 
 EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "pytest",
         ("short test summary info",),
         names=_lines(
-            r"^(?:FAILED|ERROR) (\S+\.py(?:::.*?)?)(?: - (?:([A-Za-z_][\w.]*)(?=:|$))?.*)?$"
+            r"^(?:FAILED|ERROR) ([^\s:]+\.py(?:::[^\s\[]+(?:\[.*?\](?= - |$))?)?)"
+            r"(?: - (?:([A-Za-z_][\w.]*)(?=:|$))?.*)?$"
         ),
         first=_lines(r"^_{3,} .+ _{3,}$"),
         summary=_lines(r"^=+ short test summary info =+$"),
@@ -51,8 +53,8 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "jest",
         ("Test Suites:",),
-        names=_lines(r"^(?:FAIL +(\S+\.\w+)|\s{0,4}● (?!Console)(.+?))(?: \([\d.]+ m?s\))?$"),
-        first=_lines(r"^\s{0,4}● (?!Console)"),
+        names=_lines(r"^(?:FAIL +(\S+\.\w+)|[ \t]{0,4}● (?!Console)(.+?))(?: \([\d.]+ m?s\))?$"),
+        first=_lines(r"^[ \t]{0,4}● (?!Console)"),
         summary=_lines(r"^(?:Summary of all failing tests|Test Suites: )"),
     ),
     Extractor(
@@ -64,20 +66,20 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "mocha",
         (" failing",),
-        names=_lines(r"^\s+\d+\) (\S.*?):?$"),
-        first=_lines(r"^\s+\d+ failing$"),
-        summary=_lines(r"^\s+\d+ passing"),
+        names=_lines(r"^[ \t]+\d+\) (\S.*?):?$"),
+        first=_lines(r"^[ \t]+\d+ failing$"),
+        summary=_lines(r"^[ \t]+\d+ passing"),
     ),
     Extractor(
         "TAP",
         ("not ok ",),
-        names=_lines(r"^\s*not ok \d+ -? ?(.+)$"),
+        names=_lines(r"^[ \t]*not ok \d+ -? ?(.+)$"),
         summary=_lines(r"^# (?:tests|pass) "),
     ),
     Extractor(
         "go test",
         ("--- FAIL", "FAIL\t", "panic: ", "fatal error: "),
-        names=_lines(r"^(?:\s*--- FAIL: (\S+)|FAIL\t(\S+)\t|(panic|fatal error): )"),
+        names=_lines(r"^(?:[ \t]*--- FAIL: (\S+)|FAIL\t(\S+)\t|(panic|fatal error): )"),
         summary=_lines(r"^FAIL\t"),
     ),
     Extractor(
@@ -91,7 +93,7 @@ EXTRACTORS: tuple[Extractor, ...] = (
         "cargo test",
         ("test result: FAILED", "FAIL ["),
         names=_lines(
-            r"^(?:test (.+?)(?: \(line \d+\))? \.\.\. FAILED|\s+FAIL \[.*?\] (?:\(.*?\) )?(.+))$"
+            r"^(?:test (.+?)(?: \(line \d+\))? \.\.\. FAILED|[ \t]+FAIL \[.*?\] (?:\(.*?\) )?(.+))$"
         ),
         first=_lines(r"^---- .+ stdout ----$"),
         summary=_lines(r"^failures:\n(?=    )"),
@@ -126,12 +128,12 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "Gradle",
         ("FAILURE: Build failed",),
-        names=_lines(r"^(?!> Task)(\S.* > .+?) FAILED$"),
+        names=_lines(r"^(?!> Task)(?=.* FAILED$)(\S.* > .*) FAILED$"),
         summary=_lines(r"^\* What went wrong:"),
     ),
     Extractor(
         "Gradle compile",
-        (": error: ", "e: "),
+        (": error: ", "\ne: "),
         names=_lines(r"^(?:e: (?:file://)?(\S+\.kts?):\d+:\d+:? |(\S+\.java):\d+: error: )(.+)$"),
         summary=_lines(r"^\* What went wrong:"),
         certain=True,
@@ -140,14 +142,14 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "ruff",
         ("--> ",),
-        names=_lines(r"^([A-Z]{1,4}\d{3,4}) (?:\[\*\] )?.+\n\s+--> (.+?):\d+:\d+$"),
+        names=_lines(r"^([A-Z]{1,4}\d{3,4}) (?:\[\*\] )?.+\n[ \t]+--> (.+?):\d+:\d+$"),
         summary=_lines(r"^Found \d+ errors?"),
         certain=True,
     ),
     Extractor(
         "ruff format, black",
         ("reformat",),
-        names=_lines(r"^(?:[Ww]ould reformat:? (\S+)|unformatted: .+\n\s+--> (\S+?):\d+:\d+)$"),
+        names=_lines(r"^(?:[Ww]ould reformat:? (\S+)|unformatted: .+\n[ \t]+--> (\S+?):\d+:\d+)$"),
         certain=True,
     ),
     Extractor(
@@ -159,15 +161,17 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "mypy, pyright",
         (": error: ", " - error: "),
-        names=_lines(r"^\s*(\S+\.pyi?):\d+(?::\d+)?(?::| -) error: .*?(?: [\[(]([\w-]+)[\])])?$"),
+        names=_lines(
+            r"^[ \t]*(\S+\.pyi?):\d+(?::\d+)?(?::| -) error: .*?(?: [\[(]([\w-]+)[\])])?$"
+        ),
         summary=_lines(r"^Found \d+ errors?"),
         certain=True,
     ),
     Extractor(
         "eslint",
         (" problem",),
-        names=_lines(r"^\s+\d+:\d+\s+error\s+(\S.*?)\s{2,}(\S+)$"),
-        first=_lines(r"^\S.*\n\s+\d+:\d+\s+(?:error|warning)\s"),
+        names=_lines(r"^[ \t]+\d+:\d+[ \t]+error[ \t]+(\S+(?: \S+)*) {2,}(\S+)$"),
+        first=_lines(r"^\S.*\n[ \t]+\d+:\d+[ \t]+(?:error|warning)\s"),
         summary=_lines(r"^✖ \d+ problem"),
         certain=True,
     ),
@@ -180,7 +184,7 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "tsc",
         ("error TS", "error CS"),
-        names=_lines(r"^\s*(\S+?)(?:\(\d+,\d+\):|:\d+:\d+ -) error ([A-Z]{2}\d+): "),
+        names=_lines(r"^[ \t]*(\S+?)(?:\(\d+,\d+\):|:\d+:\d+ -) error ([A-Z]{2}\d+): "),
         summary=_lines(r"^Found \d+ errors?"),
         certain=True,
     ),
@@ -195,13 +199,13 @@ EXTRACTORS: tuple[Extractor, ...] = (
         "RSpec",
         ("Failed examples:",),
         names=_lines(r"^rspec (\S+?)(?::\d+|\[[\d:]+\])? # (.+)$"),
-        first=_lines(r"^\s+1\) "),
+        first=_lines(r"^[ \t]+1\) "),
         summary=_lines(r"^Failed examples:"),
     ),
     Extractor(
         "minitest",
         ("Failure:", "Error:"),
-        names=_lines(r"^(?:\s*\d+\) )?(Failure|Error):\n(\S+?#\w+)"),
+        names=_lines(r"^(?:[ \t]*\d+\) )?(Failure|Error):\n(\S+?#\w+)"),
         summary=_lines(r"^\d+ (?:runs|tests), "),
     ),
     Extractor(
@@ -230,8 +234,8 @@ GENERIC = Extractor(
     "",
     (),
     names=re.compile(
-        r"^(?!error: Process completed with|.{0,200}\b(?:0|no) (?:errors?|failed|failures?)\b)"
-        r"(.*?(?:error|fail(?:ed|ure)|fatal|panic|exception|cannot |not found|no such ).*)$",
+        r"^(?!Process completed with exit code)(.*?(?<!\b0 )(?<!\bno )"
+        r"(?:error|fail(?:ed|ure)|fatal|panic|exception|cannot |not found|no such ).*)$",
         re.MULTILINE | re.IGNORECASE,
     ),
     said=True,

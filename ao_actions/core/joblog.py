@@ -11,6 +11,7 @@ import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from ao_actions.core import masking, signature
 from ao_actions.core.extractors import EXTRACTORS, GENERIC, Extractor
@@ -19,7 +20,9 @@ LIMIT = 12_000  # characters of an excerpt
 LARGEST = 64 * 1024 * 1024  # bytes that are read; of a larger log its two ends
 LONGEST = 2_000  # characters of a line
 CONTEXT = 5  # lines before the first failure
-NAMES = 200  # failures that are remembered by name
+NAMES = 200  # failures that are remembered by name, and characters of a name
+MATCHES = 5_000  # failures that are looked at
+REACH = 4_000_000  # characters at the end in which any word of failure is looked for
 
 GAP = "[...]"
 _BOMS = (
@@ -35,6 +38,7 @@ _ESCAPE = re.compile(
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
+_BLANK = re.compile(r"\n{3,}")
 _LAYER = re.compile(r"#\d+ \d+\.\d{1,3} ")  # what docker puts before a build's own output
 _PROGRESS = re.compile(
     r".{0,200}[━█▏▎▍▌▋▊▉╸╺]{3}"
@@ -48,8 +52,9 @@ _PROGRESS = re.compile(
 _ECHO = re.compile(r"^##\[group\](Run [^\n]*)\n(?:[^\n]*\n){0,400}?##\[endgroup\]$", re.MULTILINE)
 _STEP = re.compile(r"^(?=##\[group\]Run )", re.MULTILINE)
 _FAILED = "##[error]"
-# What a runner takes for a command: `##[word]` anywhere, `::word` at a line's start.
-_WORDS = re.compile(r"#{2,}\[(error|warning)\]")
+# What a runner takes for a command: `##[word]` anywhere, `::word` at a line's start. It puts
+# `##[error]` itself before a line that a problem matcher knows.
+_ERROR = re.compile(r"#{2,}\[error\]")
 _MARKER = re.compile(r"#{2,}\[")
 _COLONS = re.compile(r"^([^\S\n]*):{2,}[\s:]*", re.MULTILINE)
 
@@ -92,7 +97,7 @@ def read(log: str, *, limit: int = LIMIT) -> JobLog:
         whole = _neutral(plain)
         found = _matching(whole)
         body = whole if found else body
-    rows = found or {GENERIC: _failures(GENERIC, body)}
+    rows = found or {GENERIC: _failures(GENERIC, body[-REACH:])}
     names = {name for failures in rows.values() for name in failures}
     return JobLog(
         text=_cut(body, next(iter(rows)), limit),
@@ -116,7 +121,8 @@ def _plain(log: str) -> str:
     text = _STAMP.sub("", log.replace("\r\n", "\n"))
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPE.sub("", text)
-    return _thinned(masking.masked(_HIDDEN.sub("", text)))
+    text = _BLANK.sub("\n\n", masking.masked(_HIDDEN.sub("", text)))
+    return _thinned(text)
 
 
 def _thinned(text: str) -> str:
@@ -156,7 +162,7 @@ def _failing(plain: str) -> str:
 def _neutral(text: str) -> str:
     """With nothing that a runner would take for a command, were it printed once more."""
     if "##" in text:
-        text = _MARKER.sub("[", _WORDS.sub(r"\1: ", text))
+        text = _MARKER.sub("[", _ERROR.sub("", text))
     return _COLONS.sub(r"\1", text) if "::" in text else text
 
 
@@ -169,15 +175,15 @@ def _matching(body: str) -> dict[Extractor, list[str]]:
 
 def _failures(row: Extractor, body: str) -> list[str]:
     return [
-        f"{row.tool}: {name}"
-        for match in row.names.finditer(body)
+        f"{row.tool}: {name}"[:NAMES]
+        for match in islice(row.names.finditer(body), MATCHES)
         if (name := _name(row, [group for group in match.groups() if group]))
     ]
 
 
 def _name(row: Extractor, groups: list[str]) -> str:
     plain: list[Callable[[str], str]] = [signature.name] * len(groups)
-    if row.said and groups:
+    if row.said:
         plain[-1] = signature.message
     return " ".join(make(group) for make, group in zip(plain, groups, strict=True))
 
@@ -185,7 +191,7 @@ def _name(row: Extractor, groups: list[str]) -> str:
 def _last_words(body: str) -> tuple[str, ...]:
     """What names a failure that nothing names: the log's last lines."""
     lines = [line for line in body[-4 * LONGEST :].splitlines() if line.strip()]
-    return tuple(sorted({signature.message(line) for line in lines[-3:]}))
+    return tuple(sorted({signature.message(line)[:NAMES] for line in lines[-3:]}))
 
 
 def _cut(body: str, row: Extractor, limit: int) -> str:

@@ -30,7 +30,7 @@ _TOKENS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     (("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{30,300}")),
     (("pypi-",), re.compile(r"\bpypi-[A-Za-z0-9_-]{30,1000}")),
     (("AIza",), re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
-    (("eyJ",), re.compile(r"\beyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}(?:\.[\w-]{0,4000})?")),
+    (("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}(?:\.[\w-]{0,4000})?")),
 )
 _HEADER = re.compile(
     r"(\b(?:proxy-)?authorization[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?"

@@ -21,9 +21,9 @@ _HASH = re.compile(
     r"\b(?:0x[0-9a-f]+|(?=[a-f]{0,40}\d)(?=\d{0,40}[a-f])[0-9a-f]{7,})\b", re.IGNORECASE
 )
 _PLACE = re.compile(
-    r"(?:file://|\b[A-Za-z]:(?=[\\/]))?(?<![\w.\\/-])[\\/](?:[^\s\\/:'\"()<>]+[\\/])+"
+    r"(?:file:/{0,2}|\b[A-Za-z]:(?=[\\/])|(?<![\w.\\/-]))[\\/](?:[^\s\\/:'\"()<>]+[\\/])+"
 )
-_NUMBER = re.compile(r"(?<![A-Za-z_\d])\d+(?:[.,]\d+)*(?: ?(?:%|[mµn]?s|min|[kKMG]i?B)\b)?")
+_NUMBER = re.compile(r"(?<![A-Za-z_\d])\d+(?:[.,]\d+)*(?: ?(?:%|(?:[mµn]?s|min|[kKMG]i?B)\b))?")
 _MATRIX = re.compile(r" \(.*\)$")
 
 

@@ -56,9 +56,9 @@ TROUBLE: tuple[tuple[str, re.Pattern[str]], ...] = (
             "runner encountered an error while running your job",
             "was not acquired by runner of type",
             "internal server error. correlation id",
-            "failed to initialize container",
         ),
     ),
+    ("a service container did not start", _any("failed to initialize container")),
     ("the disk was full", _any("no space left on device", r"\bENOSPC\b", "disk quota exceeded")),
     (
         "a name could not be resolved",
