@@ -25,6 +25,7 @@ MATCHES = 5_000  # failures that are looked at
 REACH = 4_000_000  # characters at the end in which any word of failure is looked for
 
 GAP = "[...]"
+EXIT = "Process completed with exit code"  # the runner's last line of a step, whatever failed
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -191,6 +192,7 @@ def _name(row: Extractor, groups: list[str]) -> str:
 def _last_words(body: str) -> tuple[str, ...]:
     """What names a failure that nothing names: the log's last lines."""
     lines = [line for line in body[-4 * LONGEST :].splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(EXIT)] or lines
     return tuple(sorted({signature.message(line)[:NAMES] for line in lines[-3:]}))
 
 
