@@ -98,7 +98,9 @@ def read(log: str, *, limit: int = LIMIT) -> JobLog:
         whole = _neutral(plain)
         found = _matching(whole)
         body = whole if found else body
-    rows = found or {GENERIC: _failures(GENERIC, body[-REACH:])}
+    if not found:
+        body = body[-REACH:]
+    rows = found or {GENERIC: _failures(GENERIC, body)}
     names = {name for failures in rows.values() for name in failures}
     return JobLog(
         text=_cut(body, next(iter(rows)), limit),
@@ -202,7 +204,7 @@ def _cut(body: str, row: Extractor, limit: int) -> str:
     if len(body) <= limit:
         return body
     room = max(0, limit - len(GAP) - 2)
-    first = (row.first or row.names).search(body) or row.names.search(body)
+    first = (row.first.search(body) if row.first else None) or row.names.search(body)
     start = _lines_before(body, first.start() if first else 0)
     ends = [match.start() for match in row.summary.finditer(body)] if row.summary else []
     summary = max(ends[-1] if ends else 0, len(body) - room // 2)
