@@ -66,7 +66,7 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "mocha",
         (" failing",),
-        names=_lines(r"^[ \t]+\d+\) (\S.*?):?$"),
+        names=_lines(r"^[ \t]+\d+\) (\S.*(?:\n[ \t]+\S.*){0,4}?):$"),
         first=_lines(r"^[ \t]+\d+ failing$"),
         summary=_lines(r"^[ \t]+\d+ passing"),
     ),
@@ -78,8 +78,11 @@ EXTRACTORS: tuple[Extractor, ...] = (
     ),
     Extractor(
         "go test",
-        ("--- FAIL", "FAIL\t", "panic: ", "fatal error: "),
-        names=_lines(r"^(?:[ \t]*--- FAIL: (\S+)|FAIL\t(\S+)\t|(panic|fatal error): )"),
+        ("--- FAIL", "FAIL\t", "panic: ", "fatal error: ", '"Action":"fail"'),
+        names=_lines(
+            r"^(?:[ \t]*--- FAIL: (\S+)|FAIL\t(\S+)\t|(panic|fatal error): "
+            r'|\{"Time":"[^"]*","Action":"fail","Package":"([^"]*)"(?:,"Test":"([^"]*)")?)'
+        ),
         summary=_lines(r"^FAIL\t"),
     ),
     Extractor(
@@ -93,7 +96,8 @@ EXTRACTORS: tuple[Extractor, ...] = (
         "cargo test",
         ("test result: FAILED", "FAIL ["),
         names=_lines(
-            r"^(?:test (.+?)(?: \(line \d+\))? \.\.\. FAILED|[ \t]+FAIL \[.*?\] (?:\(.*?\) )?(.+))$"
+            r"^(?:(?:test|----) (.+?)(?: \(line \d+\))? (?:\.\.\. FAILED|stdout ----)"
+            r"|[ \t]+FAIL \[.*?\] (?:\(.*?\) )?(.+))$"
         ),
         first=_lines(r"^---- .+ stdout ----$"),
         summary=_lines(r"^failures:\n(?=    )"),
@@ -142,20 +146,23 @@ EXTRACTORS: tuple[Extractor, ...] = (
     Extractor(
         "ruff",
         ("--> ",),
-        names=_lines(r"^([A-Z]{1,4}\d{3,4}) (?:\[\*\] )?.+\n[ \t]+--> (.+?):\d+:\d+$"),
+        names=_lines(r"^([A-Z]{1,4}\d{3,4}|invalid-syntax)[: ].+\n[ \t]+--> (.+?):\d+:\d+$"),
         summary=_lines(r"^Found \d+ errors?"),
         certain=True,
     ),
     Extractor(
         "ruff format, black",
         ("reformat",),
-        names=_lines(r"^(?:[Ww]ould reformat:? (\S+)|unformatted: .+\n[ \t]+--> (\S+?):\d+:\d+)$"),
+        names=_lines(
+            r"^(?:[Ww]ould reformat:? (\S+)|\+\+\+ (\S+\.pyi?)"
+            r"|unformatted: .+\n[ \t]+--> (\S+?):\d+:\d+)$"
+        ),
         certain=True,
     ),
     Extractor(
         "flake8, pylint, ruff",
         (".py:",),
-        names=_lines(r"^(\S+\.pyi?):\d+:\d+: ([A-Z]{1,4}\d{2,4})\b"),
+        names=_lines(r"^(\S+\.pyi?):\d+(?::\d+)?: \[?([A-Z]{1,4}\d{2,4})\b"),
         certain=True,
     ),
     Extractor(

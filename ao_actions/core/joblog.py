@@ -25,6 +25,7 @@ MATCHES = 5_000  # failures that are looked at
 REACH = 4_000_000  # characters at the end in which any word of failure is looked for
 
 GAP = "[...]"
+EXIT = "Process completed with exit code"  # the runner's last line of a step, whatever failed
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -97,7 +98,9 @@ def read(log: str, *, limit: int = LIMIT) -> JobLog:
         whole = _neutral(plain)
         found = _matching(whole)
         body = whole if found else body
-    rows = found or {GENERIC: _failures(GENERIC, body[-REACH:])}
+    if not found:
+        body = body[-REACH:]
+    rows = found or {GENERIC: _failures(GENERIC, body)}
     names = {name for failures in rows.values() for name in failures}
     return JobLog(
         text=_cut(body, next(iter(rows)), limit),
@@ -191,6 +194,7 @@ def _name(row: Extractor, groups: list[str]) -> str:
 def _last_words(body: str) -> tuple[str, ...]:
     """What names a failure that nothing names: the log's last lines."""
     lines = [line for line in body[-4 * LONGEST :].splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(EXIT)] or lines
     return tuple(sorted({signature.message(line)[:NAMES] for line in lines[-3:]}))
 
 
@@ -200,7 +204,7 @@ def _cut(body: str, row: Extractor, limit: int) -> str:
     if len(body) <= limit:
         return body
     room = max(0, limit - len(GAP) - 2)
-    first = (row.first or row.names).search(body) or row.names.search(body)
+    first = (row.first.search(body) if row.first else None) or row.names.search(body)
     start = _lines_before(body, first.start() if first else 0)
     ends = [match.start() for match in row.summary.finditer(body)] if row.summary else []
     summary = max(ends[-1] if ends else 0, len(body) - room // 2)

@@ -37,8 +37,7 @@ class Kind(StrEnum):
 
 
 class Do(StrEnum):
-    """What follows. For a head with several red checks the first of these that one asks for,
-    except that a re-run is not asked for where an agent goes (see `triage`)."""
+    """What follows from a red check; what follows from several, `triage` says."""
 
     ASK = "ask"
     AGENT = "agent"

@@ -85,6 +85,13 @@ def test_a_log_that_names_no_failure_is_known_by_its_last_words() -> None:
     assert not log.certain
 
 
+def test_what_every_failing_step_ends_with_names_nothing() -> None:
+    assert joblog.read(a_log("red")).failures == ("Run pytest", "red")
+    assert joblog.read(stamped("##[error]Process completed with exit code 3.")).failures == (
+        "Process completed with exit code <n>.",
+    )
+
+
 def test_an_empty_log_says_nothing() -> None:
     assert joblog.read("") == joblog.JobLog()
 
@@ -373,6 +380,7 @@ def test_a_signature_tells_failures_apart(shape, run, failing) -> None:
         ("<X object at 0x7fbaf4c3be50>", "<X object at <hash>>", "<X object at <hash>>"),
         ("commit 13a1004, abcdefab", "commit <hash>, abcdefab", "commit <hash>, abcdefab"),
         ("2026-11-22 12:00:01,5 x", "<time> x", "<time> x"),
+        ("2026-11-22T12_39_55_877Z-x", "<time>-x", "<time>-x"),
         ("in 3.20s, 12 %, 5 MB", "in 3.20s, 12 %, 5 MB", "in <n>, <n>, <n>"),
         ("123e4567-e89b-12d3-a456-426614174000", "<id>", "<id>"),
     ],
