@@ -155,7 +155,7 @@ def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
         key=lambda pair: selection.order(pair[0], policy),
     )
     for task, verdict in queue:
-        if selection.hold(task, verdict, snapshot) is not None:
+        if selection.hold(task, verdict, snapshot, policy) is not None:
             continue
         turn = pauses.turn(task.record, snapshot.book.fleet, policy, snapshot.now)
         if turn.at > snapshot.now:  # the claims before this one have taken its place
@@ -195,8 +195,12 @@ def _claim(
         at=snapshot.now,
         expires_at=snapshot.now + policy.attempt_limit * 2,
         usd=budget.attempt_usd(policy),
-        because=verdict.because,
+        because=_why(verdict, selection.overlaps(task, snapshot)),
     )
+
+
+def _why(verdict: Verdict, although: str | None) -> str:
+    return f"{verdict.because}, although {although}" if although else verdict.because
 
 
 def _owner(task: Task, old: TaskRecord | None) -> str:

@@ -103,7 +103,8 @@ def read(log: str, *, limit: int = LIMIT) -> JobLog:
     rows = found or {GENERIC: _failures(GENERIC, body)}
     names = {name for failures in rows.values() for name in failures}
     return JobLog(
-        text=_cut(body, next(iter(rows)), limit),
+        # a cut may leave the middle of a line at the start of one
+        text=_neutral(_cut(body, next(iter(rows)), limit)),
         failures=tuple(sorted(names)[:NAMES]) or _last_words(body),
         certain=all(row.certain for row in rows),
     )

@@ -29,16 +29,17 @@ class Unknowns:
     red: tuple[int, ...] = ()  # and of those with red checks that nobody works on
     logins: tuple[str, ...] = ()
     handoffs: tuple[int, ...] = ()  # run ids
+    files: tuple[int, ...] = ()  # issue numbers of tasks whose pull request may be in the way
 
     def __bool__(self) -> bool:
-        return any((self.issues, self.threads, self.red, self.logins, self.handoffs))
+        return any((self.issues, self.threads, self.red, self.logins, self.handoffs, self.files))
 
 
 def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
     """What to look up next; empty when `decide` has all it needs."""
     judged = verdicts(snapshot, policy)
     live = [(task, verdict) for task, verdict in judged if task.record is not None]
-    issues = _candidates(judged, snapshot, policy)
+    issues, chosen = _candidates(judged, snapshot, policy)
     return Unknowns(
         issues=issues,
         threads=tuple(
@@ -52,6 +53,14 @@ def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
             task.run.id
             for task, verdict in live
             if verdict.phase is Phase.LOST and task.run and task.run.handoff is None
+        ),
+        files=tuple(
+            task.issue.number
+            for task, _ in live
+            if any(map(selection.needs_files, chosen))
+            and task.issue.number not in snapshot.files
+            and task.pull
+            and task.pull.state == "OPEN"
         ),
     )
 
@@ -77,23 +86,26 @@ def _unknown_logins(live: list[tuple[Task, Verdict]], snapshot: Snapshot) -> Ite
 
 def _candidates(
     judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot, policy: Policy
-) -> tuple[int, ...]:
-    """The queued issues whose facts decide the free slots: no more than are needed."""
+) -> tuple[tuple[int, ...], tuple[Task, ...]]:
+    """The queued issues whose facts decide the free slots, no more than are needed; and the
+    tasks that get a slot as things are known."""
     free = policy.max_parallel - _claims_after(judged, snapshot)
     queue = sorted(
         (pair for pair in judged if pair[1].phase in selection.CLAIMABLE),
         key=lambda pair: selection.order(pair[0], policy),
     )
     wanted: list[int] = []
+    chosen: list[Task] = []
     for task, verdict in queue:
         if free <= 0:
             break
         if selection.needs_facts(task, verdict):
             wanted.append(task.issue.number)
             free -= 1
-        elif selection.hold(task, verdict, snapshot) is None:
+        elif selection.hold(task, verdict, snapshot, policy) is None:
+            chosen.append(task)
             free -= 1
-    return tuple(wanted)
+    return tuple(wanted), tuple(chosen)
 
 
 def _claims_after(judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot) -> int:

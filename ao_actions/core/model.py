@@ -251,7 +251,7 @@ class IssueFacts:
     """What is looked up only for issues that may be claimed now.
 
     `merged_at` is the time of the last merge of a pull request that closes the issue,
-    `opened_at` the time it was opened or last reopened.
+    `opened_at` the time it was opened or last reopened, `paths` are those that its text names.
     """
 
     labelled_by: str
@@ -261,6 +261,7 @@ class IssueFacts:
     merged_at: datetime | None = None
     opened_at: datetime
     blocked_by: tuple[int, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,7 +369,8 @@ class Snapshot:
 
     `branches` maps the live tasks' branch names to their commits (absent: no such branch),
     `trusted` the logins that were looked up to whether they may write, `notices` paused agents
-    to the comment that tells of their pause.
+    to the comment that tells of their pause, `files` live tasks to what their pull requests
+    change, where that was looked up.
     """
 
     now: datetime
@@ -381,6 +383,7 @@ class Snapshot:
     status_comments: Mapping[int, StatusComment] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
     trusted: Mapping[str, bool] = field(default_factory=dict)
+    files: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # by issue number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,6 +431,7 @@ class Policy:
     max_parallel: int = 3
     max_attempts: int = 4
     attempts_per_failure: int = 2
+    hold_overlaps: bool = False
     agents: tuple[str, ...] = ("claude-code",)
     usd_per_attempt: float = 5.0
     usd_per_task: float = 20.0

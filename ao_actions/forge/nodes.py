@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ao_actions.core import projection
+from ao_actions.core import overlap, projection
 from ao_actions.core.model import (
     Check,
     Fleet,
@@ -80,6 +80,7 @@ def issue_facts(
         merged_at=max(merges, default=None),
         opened_at=max(reopened, default=time(node["createdAt"])),
         blocked_by=blocked_by,
+        paths=overlap.named_paths(f"{node['title']}\n{node['body']}"),
     )
 
 

@@ -82,6 +82,7 @@ def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy)
         pulls=pulls,
         trusted=trusted,
         runs=runs if snapshot.runs is not None else None,
+        files={**snapshot.files, **_files(client, snapshot, unknown.files)},
     )
 
 
@@ -271,6 +272,20 @@ def threads(client: Client, pulls: Iterable[int]) -> dict[int, tuple[Thread, ...
     repository = _details(client, aliases)
     return {
         n: tuple(nodes.threads_of(repository[f"p{n}"])) for n in numbers if repository.get(f"p{n}")
+    }
+
+
+def _files(client: Client, snapshot: Snapshot, issues: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """The first 100 files that the pull request of each of these tasks changes."""
+    pulls = {number: snapshot.pulls[number].number for number in issues}
+    if not pulls:
+        return {}
+    aliases = (f"p{n}: pullRequest(number: {n}) {{ ...FileFields }}" for n in pulls.values())
+    found = _details(client, " ".join(aliases))
+    changed = {number: found.get(f"p{pull}") or {} for number, pull in pulls.items()}
+    return {
+        number: tuple(file["path"] for file in (node.get("files") or {"nodes": ()})["nodes"])
+        for number, node in changed.items()
     }
 
 

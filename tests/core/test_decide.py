@@ -184,6 +184,19 @@ def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
     assert [claim.agent for claim in planned(actions.Claim, over, policy)] == ["claude-code"]
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_task_whose_files_are_being_changed_waits_if_it_is_to(held) -> None:
+    snapshot = a_snapshot(
+        an_issue(43, facts=some_facts(paths=("code.py",))),
+        records=[a_published_record()],
+        pulls={42: a_pull()},
+        files={42: ("src/code.py",)},
+    )
+    claims = planned(actions.Claim, snapshot, Policy(hold_overlaps=held))
+    because = "nothing has started, although pull request #7 changes src/code.py too"
+    assert [claim.because for claim in claims] == ([] if held else [because])
+
+
 def test_all_agents_paused_no_claim() -> None:
     soon, later = a_pause(until=NOW + minutes(5)), a_pause(until=NOW + minutes(9))
     paused = {"claude-code": soon, "codex": later}

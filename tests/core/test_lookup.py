@@ -209,5 +209,29 @@ def test_red_checks(record, pull, asked) -> None:
     assert unknowns(snapshot, POLICY).red == ((42,) if asked else ())
 
 
+@pytest.mark.parametrize(
+    ("paths", "more", "asked"),
+    [
+        pytest.param(("a.py",), {}, (42,), id="an issue that names a file may be claimed"),
+        pytest.param((), {}, (), id="it names none"),
+        pytest.param(("a.py",), {"files": {42: ()}}, (), id="known"),
+        pytest.param(("a.py",), {"pulls": {42: a_pull(state="MERGED")}}, (), id="merged"),
+        pytest.param(("a.py",), {"pulls": {}}, (), id="nothing is open"),
+    ],
+)
+def test_files(paths, more, asked) -> None:
+    issue = an_issue(43, facts=some_facts(paths=paths))
+    given = {"pulls": {42: a_pull()}, **more}
+    snapshot = a_snapshot(issue, records=[a_published_record()], **given)
+    assert unknowns(snapshot, POLICY).files == asked
+
+
+def test_without_a_free_slot_nobody_asks_for_files() -> None:
+    records = [a_published_record(claim=a_claim()), a_record(issue=7, epoch=2, claim=a_claim())]
+    issue = an_issue(43, facts=some_facts(paths=("a.py",)))
+    snapshot = a_snapshot(issue, records=records, pulls={42: a_pull()})
+    assert unknowns(snapshot, Policy(max_parallel=2)).files == ()
+
+
 def test_a_reason_to_look_is_true() -> None:
     assert Unknowns(handoffs=(1,))

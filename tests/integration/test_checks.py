@@ -12,7 +12,9 @@ import pytest
 from ao_actions.core.model import Outcome, Phase, TaskRecord
 from ao_actions.errors import ForgeError
 from ao_actions.forge.client import Client
+from ao_actions.insight.status import rows
 from ao_actions.localgithub.model import Annotation, CheckRun, Job, Protection, WorkflowRun
+from ao_actions.reconcile import Reconciler
 from tests.integration.conftest import Factory
 from tests.integration.test_publish import FIX, check, claimed
 from tests.integration.test_work import with_agent, work
@@ -40,14 +42,19 @@ def published(factory: Factory, script: str = "", **config: Any) -> int:
     return number
 
 
-def ci(factory: Factory, attempt: int = 1) -> WorkflowRun:
-    """The newest run of CI, once this attempt of it is over."""
+def newest(factory: Factory) -> WorkflowRun:
+    """The newest run of CI, which begins a moment after the push."""
 
     def runs() -> list[WorkflowRun]:
         return [run for run in factory.repo.runs if run.path.endswith("ci.yml")]
 
     factory.until(lambda: bool(runs()))
-    run = runs()[-1]
+    return runs()[-1]
+
+
+def ci(factory: Factory, attempt: int = 1) -> WorkflowRun:
+    """The newest run of CI, once this attempt of it is over."""
+    run = newest(factory)
     factory.until(lambda: run.run_attempt == attempt and run.status == "completed")
     return run
 
@@ -194,7 +201,7 @@ def test_what_github_refuses_to_start_goes_to_a_human(factory: Factory) -> None:
 
 def test_a_cancelled_run_is_left_to_whoever_cancelled_it(factory: Factory) -> None:
     number = published(factory, "sleep 600")
-    run = next(run for run in factory.repo.runs if run.path.endswith("ci.yml"))
+    run = newest(factory)
     factory.until(lambda: run.status == "in_progress")
     factory.post(f"actions/runs/{run.id}/cancel")
     ci(factory)
@@ -344,3 +351,21 @@ def test_no_log_harms_the_brief(factory: Factory, log: bytes | None) -> None:
 
 def _logs(folder: Path, job: Job) -> list[Path]:
     return list(folder.rglob(f"{job.check_run_id or job.id}.txt"))
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["hold", "allow"])
+def test_an_issue_about_files_of_an_open_pull_request(factory: Factory, *, held: bool) -> None:
+    published(factory)
+    policy = replace(factory.config.policy(), hold_overlaps=held)
+    other = factory.post("issues", title="Rename", body="Rename `answer` in `code.py`.")["number"]
+    factory.post(f"issues/{other}/labels", labels=["ao:ready"])
+    reconciler = Reconciler(
+        client=factory.client(), ledger=factory.ledger(), policy=policy, say=factory.said.append
+    )
+    done = reconciler.run()
+    said = "changes src/code.py too"
+    assert (other in factory.tip().book.tasks) is not held
+    if held:
+        assert [row["because"] for row in rows(done.snapshot, policy) if said in row["because"]]
+    else:
+        assert any(said in line for line in factory.said)
