@@ -40,7 +40,7 @@ from ao_actions.agents.report import EVIDENCE, is_amount, read_report
 PIN = PythonPackage(
     agent="aider",
     version="0.86.2",
-    program="aider",
+    program="bin/aider",
     lock=PINS / "aider.txt",
     python=(3, 13),
 )
