@@ -50,7 +50,7 @@ HEAD = "0123456789012345678901234567890123456789"
         (
             "issues",
             {"action": "la\u202ebeled\n::error::x", "issue": {"number": True}},
-            Occasion(because="issues labeled ::error::x"),
+            Occasion(because="issues"),
         ),
     ],
 )
@@ -58,19 +58,27 @@ def test_an_occasion(event: str, payload: object, expected: Occasion) -> None:
     assert occasion(event, payload) == expected
 
 
+KEYS = st.sampled_from(
+    [
+        "action",
+        "issue",
+        "pull_request",
+        "check_suite",
+        "check_run",
+        "workflow_run",
+        "head",
+        "sha",
+        "ref",
+        "number",
+        "pull_requests",
+        "branches",
+        "name",
+        "head_sha",
+    ]
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(
-            st.sampled_from(
-                ["action", "issue", "pull_request", "check_suite", "check_run", "workflow_run"]
-                + ["head", "sha", "ref", "number", "pull_requests", "branches", "name", "head_sha"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
 
