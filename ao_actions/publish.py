@@ -171,7 +171,8 @@ def _with_work_so_far(
         ]
     )
     commit = inspection.remake(work.git, accepted, f"{message}\n", at=work.client.now())
-    detail = _joined(verdict.detail, f"{_files(accepted)} so far are on {record.branch}")
+    where = f"the work so far ({_files(accepted)}) is on {record.branch}"
+    detail = _joined(verdict.detail, where)
     return replace(verdict, detail=detail, commit=commit)
 
 
