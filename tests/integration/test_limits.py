@@ -62,7 +62,8 @@ def test_work_in_progress_is_pushed_and_finished_after_the_reset(factory: Factor
     wip = factory.branch(f"ao/{number}")
     assert record.published == record.wip == (wip,)
     assert record.attempts[0].session == "s-1"
-    assert record.attempts[0].detail == f"5-hour limit; the work so far (1 file) is on ao/{number}"
+    assert record.attempts[0].detail == "5-hour limit"
+    assert record.attempts[0].head == wip
     for _ in range(2):
         factory.pass_time(minutes=10)
         factory.reconcile()
