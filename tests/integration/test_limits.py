@@ -87,6 +87,21 @@ def test_work_in_progress_is_pushed_and_finished_after_the_reset(factory: Factor
     assert factory.tip().book.fleet.paused == {}
 
 
+def test_limits_in_a_row_build_on_each_other(factory: Factory) -> None:
+    number = claimed(factory)
+    limited(factory, number, files=HALF)
+    factory.pass_time(hours=4)
+    factory.reconcile()
+    limited(factory, number, files=FIX)
+    record = factory.task(number)
+    assert len(record.wip) == 2
+    assert [attempt.head for attempt in record.attempts] == list(record.wip)
+    assert factory.branch(f"ao/{number}") == record.wip[-1]
+    assert factory.tip().book.fleet.paused["command"].in_a_row == 2
+    assert factory.pulls() == []
+    assert "0 of 3 attempts" in factory.status_comments(number)[0]
+
+
 def test_the_pull_request_has_the_delivered_text_though_publish_died(factory: Factory) -> None:
     """A later pass opens it: its words are those of the first commit that was delivered."""
     number = claimed(factory)
