@@ -142,9 +142,10 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
     accepted = inspection.inspect(work.git, bundle, claim, work.config)
     message = _message(work, record, claim, given)
     commit = inspection.remake(work.git, accepted, message, at=work.client.now())
+    count = len(accepted.paths)
     return replace(
         verdict,
-        detail=f"{_files(accepted)} changed",
+        detail=f"{count} file{'s' if count != 1 else ''} changed",
         commit=commit,
         replies=_replies(given, claim, commit=commit),
     )
@@ -171,29 +172,19 @@ def _with_work_so_far(
         ]
     )
     commit = inspection.remake(work.git, accepted, f"{message}\n", at=work.client.now())
-    detail = _joined(verdict.detail, f"{_files(accepted)} so far are on {record.branch}")
-    return replace(verdict, detail=detail, commit=commit)
+    return replace(verdict, commit=commit)
 
 
 def _without_work(verdict: Verdict, reason: str) -> Verdict:
     """The limit stands whatever becomes of the work, which is still in the hand-off."""
     why = f"the work so far is in the hand-off only: {text.line(reason, limit=200)}"
-    return replace(verdict, detail=_joined(verdict.detail, why), commit=None)
+    return replace(verdict, detail="; ".join(filter(None, [verdict.detail, why])), commit=None)
 
 
 def _completes(record: TaskRecord, claim: Claim, given: Handoff) -> bool:
     """The limit came when all was done: the next attempt finds nothing left to change."""
     untouched = bool(record.wip) and claim.head == record.wip[-1] and not record.delivered
     return untouched and all(check.passed for check in given.verified)
-
-
-def _files(accepted: inspection.Accepted) -> str:
-    count = len(accepted.paths)
-    return f"{count} file{'s' if count != 1 else ''}"
-
-
-def _joined(*parts: str) -> str:
-    return "; ".join(part for part in parts if part)
 
 
 def _message(work: Publication, record: TaskRecord, claim: Claim, given: Handoff) -> str:

@@ -7,6 +7,7 @@ them shows that the model answers again. All of it follows from the ledger and t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -104,11 +105,12 @@ def line(
 ) -> list[Turn]:
     """The turns of tasks that wait, best task first, if each goes as soon as it may."""
     turns: list[Turn] = []
+    places: Counter[str] = Counter()
     for record in records:
         its = turn(record, fleet, policy, now)
         if its.until is not None:
-            before = sum(other.agent == its.agent and other.place > 0 for other in turns)
-            its = replace(its, place=before + 1)
+            places[its.agent] += 1
+            its = replace(its, place=places[its.agent])
             fleet = claimed(fleet, its.agent, now)
         turns.append(its)
     return turns

@@ -17,7 +17,7 @@ def rows(snapshot: Snapshot, policy: Policy) -> list[dict[str, Any]]:
     found = []
     for task, verdict in verdicts(snapshot, policy):
         record = task.record
-        if record is None and verdict.phase is not Phase.QUEUED:
+        if record is None and verdict.phase not in (Phase.QUEUED, Phase.PAUSED):
             continue  # its task has just ended
         because = verdict.because
         if verdict.phase in selection.CLAIMABLE:

@@ -174,6 +174,8 @@ def test_what_the_line_says_is_what_happens() -> None:
     """Each task goes on at the very minute that its status names."""
     policy = Policy(max_parallel=4, agents=("claude-code", "codex"))
     world, _ = passed(new_tasks(4), policy)
+    oldest = an_issue(3, created_at=ago(900), facts=some_facts())
+    world = replace(world, issues={**world.issues, 3: oldest})
     for number in (1, 2, 3, 4):
         world = over(world, number, Outcome.LIMITED, Limit(until=NOW + minutes(30), proven=True))
     codex = a_pause(until=NOW + minutes(32), notice="n")
@@ -188,6 +190,7 @@ def test_what_the_line_says_is_what_happens() -> None:
         world, made = passed(replace(world, now=NOW + minutes(minute)), policy)
         done |= {claim.issue: (claim.agent, claim.at) for claim in made}
     assert done == said
+    assert done[3] == ("claude-code", NOW + minutes(30))
 
 
 def test_the_last_of_the_line_is_claimed_by_nobody_yet() -> None:
