@@ -12,6 +12,7 @@ from ao_actions.agents.base import (
     Usage,
 )
 from ao_actions.agents.claude_code import ClaudeCode
+from ao_actions.agents.codex import Codex
 from ao_actions.agents.command import Command
 from ao_actions.agents.launch import run
 
@@ -19,6 +20,7 @@ AGENTS: dict[str, Agent] = {
     agent.name: agent
     for agent in (
         ClaudeCode(),
+        Codex(),
         Command(),
     )
 }

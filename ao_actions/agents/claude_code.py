@@ -7,10 +7,8 @@ The record decides and not the exit code: the program ends with 0 where all was 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,20 @@ from ao_actions.agents.base import (
     Program,
     Result,
     Usage,
-    last_line,
     message,
     sentence,
 )
 from ao_actions.agents.install import PINS, NpmPackage, install
-from ao_actions.agents.report import EVIDENCE, is_amount, is_count, read_report
+from ao_actions.agents.records import (
+    BUDGET,
+    Record,
+    Verdict,
+    count,
+    mapping,
+    objects,
+    unfinished,
+)
+from ao_actions.agents.report import EVIDENCE, is_amount, read_report
 
 # The package is a launcher; the native program comes in the platform's package, which npm chooses.
 # Without its install script the launcher stays a stub, so the program is taken from there.
@@ -105,10 +111,11 @@ class ClaudeCode:
         return settings
 
     def read(self, assignment: Assignment, end: Exit, /) -> Result:
-        records = tuple(_records(end.stdout))
+        records = tuple(objects(end.stdout))
         verdict = _verdict(assignment, end, records)
         final = _final(records) or {}
         report = read_report(end.files.get("report"))
+        refused = _refused_session(assignment, end, records)
         said = final.get("result")
         notes = (verdict.detail, _denied(final), report.note)
         return Result(
@@ -118,38 +125,10 @@ class ClaudeCode:
             usage=_usage(records, resumed=assignment.session is not None),
             until=verdict.until,
             proven=verdict.proven,
-            session=_session(records),
-            session_refused=_refused_session(assignment, end, records),
+            session=None if refused else _session(records),
+            session_refused=refused,
             replies=report.replies,
         )
-
-
-Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    outcome: Outcome
-    detail: str
-    until: datetime | None = None
-    proven: bool = True
-
-
-def _records(stdout: bytes) -> Iterable[Record]:
-    """The JSON objects of a stream; lines that are cut or not ours are passed over."""
-    for line in stdout.splitlines():
-        if not line.startswith(b"{"):
-            continue
-        try:
-            record = json.loads(line, parse_constant=_refuse)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            yield record
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _final(records: Iterable[Record]) -> Record | None:
@@ -163,7 +142,7 @@ def _final(records: Iterable[Record]) -> Record | None:
     return final
 
 
-def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> _Verdict:
+def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> Verdict:
     final = _final(records)
     if final is not None and final.get("is_error") is False and final.get("subtype") == "success":
         return _finished(final, end)
@@ -171,37 +150,33 @@ def _verdict(assignment: Assignment, end: Exit, records: tuple[Record, ...]) -> 
     if final is not None:
         return _failed(final, until, end.ended)
     if rejected:
-        return _Verdict(Outcome.LIMITED, "the model's usage limit is reached", until)
-    if end.timed_out:
-        return _Verdict(Outcome.TIMEOUT, f"stopped at the limit of {assignment.seconds} s")
-    how = f"exit code {end.code}" if end.code >= 0 else f"signal {-end.code}"
-    why = last_line(end.stderr) or "it said nothing"
-    return _Verdict(Outcome.ERROR, f"claude-code ended without a result ({how}): {why}")
+        return Verdict(Outcome.LIMITED, "the model's usage limit is reached", until)
+    return unfinished("claude-code", assignment, end)
 
 
-def _finished(final: Record, end: Exit) -> _Verdict:
+def _finished(final: Record, end: Exit) -> Verdict:
     said = final.get("result")
     limited, until = _limit_in_text(said if isinstance(said, str) else "", end.ended)
     if limited:
         # A gateway may send the limit as an ordinary answer; a model may also just say so.
-        return _Verdict(Outcome.LIMITED, sentence(str(said)), until, proven=False)
+        return Verdict(Outcome.LIMITED, sentence(str(said)), until, proven=False)
     late = " and was then stopped at the time limit" if end.timed_out else ""
-    return _Verdict(Outcome.DONE, f"claude-code finished{late}")
+    return Verdict(Outcome.DONE, f"claude-code finished{late}")
 
 
-def _failed(final: Record, until: datetime | None, now: datetime) -> _Verdict:
+def _failed(final: Record, until: datetime | None, now: datetime) -> Verdict:
     subtype, status = final.get("subtype"), final.get("api_error_status")
     errors = final.get("errors")
     said = final.get("result") or (errors[0] if isinstance(errors, list) and errors else subtype)
     why = sentence(f"claude-code: {said}")
-    if subtype == "error_max_budget_usd":
-        return _Verdict(Outcome.OUT_OF_BUDGET, why)
+    if subtype == "error_max_budget_usd" or BUDGET in str(said):
+        return Verdict(Outcome.OUT_OF_BUDGET, why)
     if subtype == "error_max_turns":
         # A bound of the attempt, as its time is: what was done so far stands.
-        return _Verdict(Outcome.TIMEOUT, why)
+        return Verdict(Outcome.TIMEOUT, why)
     if status in (429, 529) or final.get("api_error") == "usage_limit_reached":
-        return _Verdict(Outcome.LIMITED, why, until or _limit_in_text(str(said), now)[1])
-    return _Verdict(Outcome.ERROR, why)
+        return Verdict(Outcome.LIMITED, why, until or _limit_in_text(str(said), now)[1])
+    return Verdict(Outcome.ERROR, why)
 
 
 def _limit(records: Iterable[Record], now: datetime) -> tuple[bool, datetime | None]:
@@ -252,25 +227,16 @@ def _usage(records: Iterable[Record], *, resumed: bool) -> Usage:
     added = _sum(
         model.get("costUSD")
         for result in results
-        for model in _mapping(result.get("model_usage_since_last_result")).values()
+        for model in mapping(result.get("model_usage_since_last_result")).values()
         if isinstance(model, dict)
     )
-    usages = [_mapping(result.get("usage")) for result in results]
+    usages = [mapping(result.get("usage")) for result in results]
     return Usage(
-        input_tokens=_count(usage.get(key) for usage in usages for key in inputs),
-        output_tokens=_count(usage.get("output_tokens") for usage in usages),
+        input_tokens=count(usage.get(key) for usage in usages for key in inputs),
+        output_tokens=count(usage.get("output_tokens") for usage in usages),
         usd=added if resumed else _sum([total]),
-        turns=_count(result.get("num_turns") for result in results),
+        turns=count(result.get("num_turns") for result in results),
     )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(values: Iterable[Any]) -> int | None:
-    counts = [value for value in values if is_count(value)]
-    return sum(counts) if counts else None
 
 
 def _sum(values: Iterable[Any]) -> float | None:

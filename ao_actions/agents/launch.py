@@ -168,8 +168,8 @@ def _exit(agent: Agent, assignment: Assignment, ended: Ended, *, started: dateti
 def read_evidence(scratch: Path, evidence: Mapping[str, str]) -> dict[str, bytes]:
     """What the agent left, by name. Only regular files inside the scratch directory.
 
-    The agent wrote them: a link could name a file of ours, a pipe would never end. A file beyond
-    the limit comes one byte too long, for the reader to refuse.
+    The agent wrote them: a link could name a file of ours, a pipe would never end. Of a file
+    beyond the limit comes the end, one byte too long, for the reader to refuse or to make do with.
     """
     found: dict[str, bytes] = {}
     for name, pattern in evidence.items():
@@ -197,7 +197,9 @@ def regular_files(scratch: Path, pattern: str) -> list[Path]:
 
 def _content(path: Path) -> bytes | None:
     with contextlib.suppress(OSError), open(path, "rb", opener=_open_as_it_is) as file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            file.seek(max(0, status.st_size - EVIDENCE_LIMIT - 1))
             return file.read(EVIDENCE_LIMIT + 1)
     return None
 

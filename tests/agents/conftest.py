@@ -1,4 +1,4 @@
-"""A git checkout, an assignment in it, and the real command line of Claude Code."""
+"""A git checkout, an assignment in it, and the real command lines of the agents."""
 
 import os
 import subprocess
@@ -58,8 +58,13 @@ def left_over(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def claude() -> Program:
-    """The pinned Claude Code, installed once for all runs of the tests."""
+def installed() -> Callable[[str], Program]:
+    """Pinned agents by name, each installed once for all runs of the tests."""
     repository = Path(__file__).parents[2]
     cache = Path(os.environ.get("AO_TEST_CACHE") or repository / ".cache" / "agents")
-    return AGENTS["claude-code"].install(cache)
+    return lambda name: AGENTS[name].install(cache)
+
+
+@pytest.fixture(scope="session")
+def claude(installed: Callable[[str], Program]) -> Program:
+    return installed("claude-code")

@@ -157,6 +157,13 @@ def test_a_good_run(read: Read) -> None:
             id="budget",
         ),
         pytest.param(
+            [failed(403, "API Error: 403 ao-actions: the budget of this attempt ($2.00) is spent")],
+            {"code": 1},
+            Outcome.OUT_OF_BUDGET,
+            "ao-actions: the budget of this attempt",
+            id="the meter's budget",
+        ),
+        pytest.param(
             [result(is_error=True, subtype="error_during_execution", result=None, errors=[])],
             {"code": 1},
             Outcome.ERROR,
