@@ -42,7 +42,7 @@ def prepare(places: Places, remote: Remote, *, head: str, base: str, merge: bool
 
     :raises ConfigError: a folder in the way was not made by us
     """
-    workspace.own(places.checkout.parent)
+    workspace.own(places)
     for old in (places.checkout, places.store):
         shutil.rmtree(old, ignore_errors=True)
     git = Git.scratch(places.store, remote)

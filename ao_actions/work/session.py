@@ -74,7 +74,7 @@ def work(attempt: Attempt, issue: int, epoch: int) -> Handoff | None:
     if refusal is not None or record is None or record.claim is None:
         attempt.say(f"superseded: {refusal}")
         return None
-    workspace.own(attempt.places.checkout.parent)
+    workspace.own(attempt.places)
     shutil.rmtree(attempt.places.handoff, ignore_errors=True)
     started = time.monotonic()
     try:

@@ -74,20 +74,23 @@ def places(environment: Mapping[str, str], repository: str, issue: int) -> Place
     return Places.kept(Path(root), repository, issue)
 
 
-def own(folder: Path) -> None:
-    """Make a folder ours, by a marker in it; only what has the marker is ever emptied.
+def own(places: Places) -> None:
+    """Mark the folder of an attempt as ours; without the mark nothing in it is ever emptied.
 
-    :raises ConfigError: there is something in it, and no marker
+    :raises ConfigError: what we would have to empty was not made by us
     """
+    folder = places.checkout.parent
     marker = folder / MARKER
-    if not marker.exists():
-        if folder.exists() and any(folder.iterdir()):
+    if marker.exists():
+        return
+    for there in (places.checkout, places.scratch, places.store, places.handoff):
+        if there.exists():
             raise ConfigError(
-                f"{folder} is not empty and was not made by ao-actions: move it away, or set "
-                "AO_WORK_ROOT to another folder"
+                f"{there} was not made by ao-actions: move it away, or set AO_WORK_ROOT to "
+                "another folder"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"made_by": "ao-actions"}) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps({"made_by": "ao-actions"}) + "\n", encoding="utf-8")
 
 
 def leave(places: Places) -> None:

@@ -113,7 +113,7 @@ class Factory:
         message: str = "It is done.",
     ) -> Path:
         """What the agent job leaves: made by the real checkout code."""
-        from ao_actions.work import checkout
+        from ao_actions.work import checkout, workspace
 
         record = self.task(issue)
         claim = record.claim
@@ -121,8 +121,7 @@ class Factory:
         place = self.root / f"attempt-{record.epoch}-{len(list(self.root.glob('attempt-*')))}"
         remote = Remote(f"{self.hub.url}/{NAME}.git", self.bot)
         tree = checkout.prepare(
-            place / "tree",
-            place / "store.git",
+            workspace.Places.under(place),
             remote,
             head=claim.head,
             base=claim.base,

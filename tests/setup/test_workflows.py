@@ -209,13 +209,13 @@ def test_no_step_keeps_credentials_caches_or_runs_a_shell_line() -> None:
                 assert step["with"]["persist-credentials"] == "false", name
 
 
-def test_secrets_are_given_to_the_one_step_that_needs_them() -> None:
+def test_the_agent_s_step_has_no_key_that_the_meter_can_hold() -> None:
     given = {
         name: [step["name"] for step in job["steps"] if "secrets." in str(step)]
         for name, job in jobs()
     }
     assert {step for name, steps in given.items() for step in steps} == {
-        "Let the agent work",
+        "Start the meter",
         "Mint the App's token",
         "Check and publish it",
     }

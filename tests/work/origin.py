@@ -9,6 +9,7 @@ from ao_actions.core.model import Claim, Phase
 from ao_actions.git import Git, Remote
 from ao_actions.work import checkout, handoff
 from ao_actions.work.checkout import Checkout
+from ao_actions.work.workspace import Places
 from tests.builders import a_claim
 
 FILES = {"README.md": "# x\n", "src/code.py": "x = 1\n", ".gitignore": "*.log\n"}
@@ -57,10 +58,8 @@ class Origin:
         return git.run("rev-parse", "HEAD")
 
     def attempt(self, head: str = "", *, merge: bool = False) -> Checkout:
-        place = self.place()
-        return checkout.prepare(
-            place / "tree", place / "store.git", self.remote, head=head, base="main", merge=merge
-        )
+        places = Places.under(self.place())
+        return checkout.prepare(places, self.remote, head=head, base="main", merge=merge)
 
     def bundle(self, tree: Checkout, commit: str | None = None) -> Path:
         """The attempt's bundle; `commit` instead of the checkout's own files."""

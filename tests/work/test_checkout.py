@@ -10,12 +10,8 @@ import pytest
 
 from ao_actions.errors import GitError
 from ao_actions.work import checkout, handoff
+from ao_actions.work.workspace import Places
 from tests.work.origin import Origin
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Origin:
-    return Origin.make(tmp_path)
 
 
 def test_a_new_task_begins_at_the_base(origin: Origin) -> None:
@@ -118,9 +114,7 @@ def test_a_base_may_have_any_name(origin: Origin) -> None:
     head = origin.commit("ao/1", {"a.py": "a = 1\n"}, start=origin.tip("main"))
     base = origin.commit("work", {"b.py": "b = 1\n"}, start=origin.tip("main"))
     place = origin.place()
-    tree = checkout.prepare(
-        place / "tree", place / "store.git", origin.remote, head=head, base="work", merge=True
-    )
+    tree = checkout.prepare(Places.under(place), origin.remote, head=head, base="work", merge=True)
     assert (tree.start, tree.merging) == (head, base)
     assert (tree.path / "b.py").exists()
 
@@ -128,17 +122,15 @@ def test_a_base_may_have_any_name(origin: Origin) -> None:
 def test_a_base_that_is_gone(origin: Origin) -> None:
     place = origin.place()
     with pytest.raises(GitError):
-        checkout.prepare(
-            place / "tree", place / "store.git", origin.remote, head="", base="gone", merge=False
-        )
+        checkout.prepare(Places.under(place), origin.remote, head="", base="gone", merge=False)
 
 
 def test_relative_paths(origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tree = checkout.prepare(
-        Path("r/tree"), Path("r/store.git"), origin.remote, head="", base="main", merge=False
+        Places.under(Path("r")), origin.remote, head="", base="main", merge=False
     )
-    assert tree.path == tmp_path / "r" / "tree"
+    assert tree.path == tmp_path / "r" / "checkout"
     (tree.path / "new.py").write_text("n = 1\n")
     commit = checkout.commit(tree)
     assert commit is not None
@@ -150,7 +142,7 @@ def test_a_second_attempt_finds_nothing_of_the_first(origin: Origin) -> None:
     place = origin.place()
     for _ in range(2):
         tree = checkout.prepare(
-            place / "tree", place / "store.git", origin.remote, head="", base="main", merge=False
+            Places.under(place), origin.remote, head="", base="main", merge=False
         )
         assert not (tree.path / "left.py").exists()
         (tree.path / "left.py").write_text("left\n")

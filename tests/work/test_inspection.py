@@ -19,11 +19,6 @@ from tests.builders import NOW
 from tests.work.origin import Origin, claim_for
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Origin:
-    return Origin.make(tmp_path)
-
-
 def inspected(origin: Origin, tree: Checkout, bundle: Path, config: Config | None = None) -> Git:
     git = origin.git()
     new = tree.start == origin.tip("main")
