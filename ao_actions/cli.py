@@ -190,8 +190,9 @@ def demo(
     """The whole factory on a local GitHub: no account, no token, no Docker."""
     _need_local()
     from ao_actions.demo import command
+    from ao_actions.demo.stage import Wish
 
-    command.run(command.Wish(**options), as_json=as_json, serve=serve)
+    command.run(Wish(**options), as_json=as_json, serve=serve)
 
 
 cli.add_command(agents)

@@ -71,9 +71,8 @@ def prepare(wish: Wish, root: Path, stack: ExitStack) -> Stage:
     if wish.model_server == SCRIPTED:
         return _on_script(agent, root, stack)
     if wish.model_server:
-        return Stage(
-            demo=_real(root, [agent], scripted.handed(agent, wish.model_server, Key().value))
-        )
+        secrets = scripted.handed(agent, wish.model_server, Key().value)
+        return Stage(demo=_real(root, [agent], secrets))
     return Stage(demo=_on_its_provider(agent, root))
 
 

@@ -1,6 +1,7 @@
-"""Tries an agent on this machine: installs it, and lets it work as a job would, on a scripted model.
+"""Tries an agent on this machine: installs it, and lets it work as a job would, without an account.
 
-Each step is a run of the real program in a temporary checkout, with the meter between.
+Each step is a run of the real program in a temporary checkout, with the meter between
+it and a scripted model.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class _Bench:
     def steps(self) -> Iterable[Step]:
         checkout = self.root / "checkout"
         Git(self.root).run("init", "--quiet", str(checkout))
-        work = [Edit("one.txt", "1\n"), Run("cat one.txt > two.txt")]
+        work: list[Edit | Run] = [Edit("one.txt", "1\n"), Run("cat one.txt > two.txt")]
         result, _ = self._run(scripted.turns(self.agent, work, "Done."), FIRST_WORDS)
         yield _step("edit", _holds(checkout / "one.txt"), result)
         if self.agent.name in scripted.TOOLLESS:
