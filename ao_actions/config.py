@@ -34,6 +34,15 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSettings:
+    """Where an agent's processes live: "process", "user" or "docker" (then with an image)."""
+
+    kind: str = "process"
+    image: str = ""
+    network: str = "host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The maintainer's choices, with defaults for what they left out."""
 
@@ -54,6 +63,7 @@ class Config:
     agent_auth: str = "key"
     environment: str = "ao"
     sessions: str = "auto"
+    runtime: RuntimeSettings = RuntimeSettings()
     schedule: str = "17 * * * *"
     ci_workflows: tuple[str, ...] = ()
     runner: str = "ubuntu-latest"
@@ -262,6 +272,19 @@ def _agent(item: Any) -> AgentSettings:
     return settings
 
 
+def _runtime(value: Any) -> RuntimeSettings:
+    if value in ("process", "user"):
+        return RuntimeSettings(kind=value)
+    image = value.get("docker") if isinstance(value, dict) else None
+    if image is None or not set(value) <= {"docker", "network"}:
+        raise ValueError("process, user, or `docker: IMAGE` and, if you like, `network: NAME`")
+    network = _line(value.get("network", "host"))
+    for word in (_line(image), network):
+        if word.startswith("-") or " " in word:
+            raise ValueError(f"docker takes no image and no network that is called {word!r}")
+    return RuntimeSettings(kind="docker", image=image, network=network)
+
+
 KEYS: Mapping[str, Key] = {
     "agents": Key(_agents, "a list of agents", "which agents work, first choice first"),
     "verify": Key(_lines, "a list of commands", "commands that must pass before a hand-off"),
@@ -283,6 +306,7 @@ KEYS: Mapping[str, Key] = {
     "environment": Key(
         _environment, "the name of an environment, or an empty text", "where model secrets are"
     ),
+    "runtime": Key(_runtime, "process, user or `docker: IMAGE`", "where an agent's processes live"),
     "sessions": Key(
         _one_of(*SESSIONS), "auto, always or never", "whether artifacts keep agents' sessions"
     ),

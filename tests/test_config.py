@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ao_actions import config
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import AgentSettings, Config, RuntimeSettings
 from ao_actions.core.model import Labels, Policy
 from ao_actions.errors import ConfigError
 
@@ -45,6 +45,8 @@ def test_a_full_file() -> None:
         label_prefix: "bot:"
         branch_prefix: bot/
         environment: models
+        sessions: never
+        runtime: {docker: "python:3.12", network: bridge}
         ci_trust: auto
         agent_auth: oauth
         small_runner: ubuntu-slim
@@ -74,6 +76,8 @@ def test_a_full_file() -> None:
         label_prefix="bot:",
         branch_prefix="bot/",
         environment="models",
+        sessions="never",
+        runtime=RuntimeSettings(kind="docker", image="python:3.12", network="bridge"),
         ci_trust="auto",
         agent_auth="oauth",
         small_runner="ubuntu-slim",
@@ -146,6 +150,10 @@ def problems(text: str) -> list[str]:
         ("agents: {name: a, model: 5}", "agents: a list of agents is wanted, not {'name': 'a', "),
         ("agents: command", "agents: a list of agents is wanted, not 'command' (the agent `comm"),
         ("agents: {name: a, command: b}", "agents: a list of agents is wanted, not {'name': 'a'"),
+        ("runtime: root", "runtime: process, user or `docker: IMAGE` is wanted, not 'root' (pro"),
+        ("runtime: {network: a}", "runtime: process, user or `docker: IMAGE` is wanted, not {'n"),
+        ("runtime: {docker: -v/:/}", "runtime: process, user or `docker: IMAGE` is wanted, not"),
+        ("sessions: yes", "sessions: auto, always or never is wanted, not True"),
         ("branch_prefix: 'ao:'", "branch_prefix: a prefix is wanted, not 'ao:' (a branch name"),
         ("branch_prefix: /ao", "branch_prefix: a prefix is wanted, not '/ao' (letters, digits"),
         ("branch_prefix: -ao/", "branch_prefix: a prefix is wanted, not '-ao/' (letters, digits"),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Program, Result, sentence
 from ao_actions.agents.process import Ended, supervise
+from ao_actions.agents.runtimes import PROCESS, Runtime
 from ao_actions.errors import AgentError
 
 EVIDENCE_LIMIT = 4_000_000
@@ -30,7 +31,14 @@ FORBIDDEN = ("GITHUB_", "ACTIONS_", "RUNNER_")
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
 
 
-def run(agent: Agent, assignment: Assignment, *, now: datetime, program: Program = ()) -> Result:
+def run(
+    agent: Agent,
+    assignment: Assignment,
+    *,
+    now: datetime,
+    program: Program = (),
+    runtime: Runtime = PROCESS,
+) -> Result:
     """Run to the end or the limit, and judge. `program` is what `agent.install` returned.
 
     AgentError for a configuration that cannot work; everything else is a Result.
@@ -40,14 +48,16 @@ def run(agent: Agent, assignment: Assignment, *, now: datetime, program: Program
     environment = environment_for(agent, assignment)
     transcript = _prepare(agent, assignment)
     try:
-        ended = supervise(
-            argv,
-            cwd=assignment.checkout,
-            environment=environment,
-            stdin=assignment.brief if agent.reads_brief else None,
-            seconds=assignment.seconds,
-            transcript=transcript,
-        )
+        with runtime.lend(assignment.checkout, assignment.scratch):
+            ended = supervise(
+                argv,
+                cwd=assignment.checkout,
+                environment=environment,
+                stdin=assignment.brief if agent.reads_brief else None,
+                seconds=assignment.seconds,
+                transcript=transcript,
+                runtime=runtime,
+            )
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in an argument
         detail = sentence(f"{agent.name} could not be started: {error}")
         return Result(outcome=Outcome.ERROR, detail=detail)

@@ -3,9 +3,9 @@
 A process group is not enough. Claude Code starts each shell command in a session of its own
 (observed, 2.1.330), and a daemon makes itself one. So kin are found by three signs: the session
 that we started, a mark in the environment that children inherit, and descent from either.
-What clears its environment, leaves the session and outlives its parent escapes, and so does what
-another user owns (sudo): the runner's own clean-up is the last resort. Without /proc (macOS) only
-the group is ended.
+What clears its environment, leaves the session and outlives its parent escapes, unless it has a
+user of its own (`runtimes.User`), and so does what another user owns (sudo): the runner's own
+clean-up is the last resort. Without /proc (macOS) only the group is ended.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from io import BytesIO
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import BinaryIO, Self
+
+from ao_actions.agents.runtimes import PROCESS, Runtime
 
 MARK = "AO_PROCESS_MARK"
 TRANSCRIPT_LIMIT = 10_000_000
@@ -56,18 +58,20 @@ def supervise(
     seconds: float,
     transcript: Path,
     grace: float = GRACE,
+    runtime: Runtime = PROCESS,
 ) -> Ended:
     """Run a program to its end or its limit. OSError if it cannot be started."""
     mark = uuid.uuid4().hex
+    line, variables = runtime.call(argv, {**environment, MARK: mark})
     started = time.monotonic()
     with (
         _stoppable() as obey,
         (stdin or Path(os.devnull)).open("rb") as given,
         transcript.open("wb") as log,
         subprocess.Popen(
-            argv,
+            line,
             cwd=cwd,
-            env={**environment, MARK: mark},
+            env=variables,
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,7 +79,7 @@ def supervise(
         ) as process,
         _Capture(process, log, obey) as capture,
     ):
-        family = _Family(process.pid, mark)
+        family = _Family(process.pid, mark, runtime)
         try:
             in_time = capture.until_exit(process, started + seconds)
             if not in_time:
@@ -243,19 +247,21 @@ class Process:
 class _Family:
     """A supervised program and its kin. Who was seen to belong to it, stays so."""
 
-    def __init__(self, leader: int, mark: str) -> None:
+    def __init__(self, leader: int, mark: str, runtime: Runtime) -> None:
         self._leader = leader
         self._mark = mark
+        self._runtime = runtime
         self._known: frozenset[Process] = frozenset()
 
     def signal(self, number: signal.Signals) -> bool:
         """Signal them all; whether there was one that we may signal, and have to look for again."""
         # Look first: a parent's end hides its children's descent.
-        self._known = kin(self._leader, self._mark, known=self._known)
+        owner = self._runtime.owner
+        self._known = kin(self._leader, self._mark, known=self._known, owner=owner)
         if number is signal.SIGKILL or not self._known:
             _send(os.killpg, self._leader, number)
         # Each of them once: many programs take a second TERM for "at once".
-        reached = [_send(os.kill, process.pid, number) for process in self._known]
+        reached = [_send(self._runtime.send, process.pid, number) for process in self._known]
         return any(reached)
 
 
@@ -277,8 +283,15 @@ def _send(send: Callable[[int, int], None], target: int, number: signal.Signals)
     return False
 
 
-def kin(leader: int, mark: str, *, known: frozenset[Process] = frozenset()) -> frozenset[Process]:
-    """The live processes that belong to a supervised program, by session, mark or descent."""
+def kin(
+    leader: int,
+    mark: str,
+    *,
+    known: frozenset[Process] = frozenset(),
+    owner: int | None = None,
+) -> frozenset[Process]:
+    """The live processes that belong to a supervised program: by session, mark or descent, or by
+    the user that is its own."""
     parents: dict[Process, int] = {}
     found: set[Process] = set()
     wanted = f"{MARK}={mark}".encode()
@@ -295,6 +308,7 @@ def kin(leader: int, mark: str, *, known: frozenset[Process] = frozenset()) -> f
             if (
                 in_session
                 or process in known
+                or entry.stat().st_uid == owner
                 or wanted in (entry / "environ").read_bytes().split(b"\0")
             ):
                 found.add(process)

@@ -56,7 +56,8 @@ def _attempt(task: int, root: Path | None) -> Attempt:
 
     job = runtime.Job.current()
     config, client, ledger = opened(None)
-    places = workspace.places(os.environ, client.repository, task)
+    shared = config.runtime.kind == "user"
+    places = workspace.places(os.environ, client.repository, task, shared=shared)
     return session.Attempt(
         client=client,
         ledger=ledger,

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -30,14 +31,14 @@ def main() -> None:
     settings = codec.decode(Settings, json.load(sys.stdin.buffer))
     # What can fail, fails before the fork, where somebody still listens.
     prices = listed()
-    listener = _listen()
+    listener = listen()
     log = Path(settings.log or os.devnull).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115
     if os.fork():
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         os._exit(0)
     _let_go()
     with log:
-        asyncio.run(_serve(settings, prices, listener, log))
+        asyncio.run(serve(settings, prices, listener, log))
 
 
 def hide() -> None:
@@ -52,7 +53,8 @@ def hide() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
 
 
-def _listen() -> socket.socket:
+def listen() -> socket.socket:
+    """A free port on loopback. Who connects before `serve` runs, waits."""
     # with the protocol named, asyncio turns Nagle's delay off
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
@@ -67,17 +69,19 @@ def _let_go() -> None:
         os.dup2(nothing, stream)
 
 
-async def _serve(settings: Settings, prices: Prices, listener: socket.socket, log: TextIO) -> None:
+async def serve(settings: Settings, prices: Prices, listener: socket.socket, log: TextIO) -> None:
     def end() -> None:
         server.should_exit = True
 
     def note(line: str) -> None:
-        print(line, file=log)
+        with suppress(OSError):  # a full disk is no reason to stop
+            print(line, file=log)
 
     book = Book(prices, settings.usd)
     proxy = Proxy(settings.upstreams, dummy=settings.dummy, book=book, log=note, close=end)
     config = uvicorn.Config(
         proxy,
+        interface="asgi3",
         http="h11",
         ws="none",
         lifespan="off",

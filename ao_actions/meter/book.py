@@ -14,8 +14,9 @@ from ao_actions.meter.reading import Reading
 class Exchange:
     """One forwarded request for an answer, and what is known of it so far."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, number: int) -> None:
         self.provider = provider
+        self.number = number
         self.model = ""
         self.tokens: Tokens | None = None
         self.usd: float | None = None
@@ -33,6 +34,7 @@ class Book:
         self._errors: Counter[str] = Counter()
         self._limits: dict[str, Limit] = {}  # by provider, the latest one last
         self._standing: dict[str, Limit] = {}
+        self._met: dict[str, int] = {}  # how many requests there were when a limit was met
 
     def over_budget(self) -> str | None:
         """Counts a request that the budget stops and says why; None while there is money."""
@@ -52,7 +54,7 @@ class Book:
     def open(self, provider: str) -> Exchange:
         """A request that is about to be forwarded."""
         self._counts["requests"] += 1
-        return Exchange(provider)
+        return Exchange(provider, self._counts["requests"])
 
     def see(self, exchange: Exchange, reading: Reading) -> None:
         """What an answer has told by now."""
@@ -70,6 +72,9 @@ class Book:
         self._counts["unmetered"] += 1
 
     def succeeded(self, exchange: Exchange) -> None:
+        """Ends its provider's limit, unless it is the late end of an earlier request."""
+        if exchange.number <= self._met.get(exchange.provider, 0):
+            return
         self._limits.pop(exchange.provider, None)
         self._standing.pop(exchange.provider, None)
 
@@ -80,6 +85,7 @@ class Book:
         """A limit in an answer. A long one stands: nothing is forwarded until it is over."""
         self._limits.pop(limit.provider, None)
         self._limits[limit.provider] = limit
+        self._met[limit.provider] = self._counts["requests"]
         if limits.is_long(limit, now):
             self._standing[limit.provider] = limit
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ao_actions.core import codec
-from ao_actions.errors import AoError
+from ao_actions.errors import AoError, ToolMissingError
 from ao_actions.meter.account import Account
 from ao_actions.meter.settings import Settings, Upstream
 
@@ -94,6 +94,7 @@ def start(
     :param usd: the budget; None for none
     :param seconds: after this time it ends by itself
     :param log: a file for one line per request
+    :raises ToolMissingError: the extra `meter` is not installed
     :raises AoError: it did not start; the message says why
     """
     settings = Settings(
@@ -128,7 +129,9 @@ def _report(settings: bytes) -> int:
         return int(json.loads(done.stdout)["port"])
     said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
     if "ModuleNotFoundError" in said[-1]:
-        raise AoError(f"the meter needs more ({said[-1]}): pip install 'ao-actions[meter]'")
+        raise ToolMissingError(
+            f"the meter is not installed ({said[-1]}): pip install 'ao-actions[meter]'"
+        )
     raise AoError(f"the meter did not start: {said[-1][:300]}")
 
 

@@ -68,12 +68,12 @@ class Call:
     @property
     def protocol(self) -> Protocol | None:
         """The protocol in which it asks for an answer of a model."""
-        return protocols.of(self.request.method, self.rest.decode("ascii", "replace"))
+        return protocols.of(self.request.method, self.rest)
 
     @property
     def speaking(self) -> Protocol:
         """The protocol whose errors its client understands."""
-        return protocols.speaking(self.upstream.header, self.rest.decode("ascii", "replace"))
+        return protocols.speaking(self.upstream.header, self.rest)
 
 
 class Forwarder:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from ao_actions.meter.account import Tokens
 
@@ -19,33 +20,32 @@ Json = Mapping[str, Any]
 class Protocol:
     """How an answer is asked for, where it tells its usage, and what an error looks like.
 
-    `path` matches the path of a request for an answer; anything else (models, counting tokens)
-    is passed and not counted. `inside` are the keys below which usage may stand too. `refusal` is
+    `path` finds the path (lower case) of a request for an answer; anything else (counting tokens)
+    is passed and not counted. `inside` is a key below which usage may stand too. `refusal` is
     the status that makes the command-line programs of this protocol end after one request, with
     the message in sight; most of them try 401, 429 and 5xx again.
     """
 
     path: re.Pattern[str]
-    inside: tuple[str, ...]
+    inside: str | None
     usage: str
     model: str
     tokens: Callable[[Json], Tokens]
     refusal: int
     error: Callable[[int, str, str], Json]
 
-    def seen(self, value: Any) -> Iterator[tuple[str | None, Json]]:
+    def seen(self, value: Any, model: str | None = None) -> Iterator[tuple[str | None, Json]]:
         """The usage objects in one JSON value (an event or a whole body), with their model."""
-        for holder in self._holders(value):
-            usage, model = holder.get(self.usage), holder.get(self.model)
-            if isinstance(usage, Mapping):
-                yield (model if isinstance(model, str) else None), usage
-
-    def _holders(self, value: Any) -> Iterator[Json]:
         for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, Mapping):
-                yield item
-                for key in self.inside:
-                    yield from self._holders(item.get(key))
+            if not isinstance(item, Mapping):
+                continue
+            named = item.get(self.model)
+            model = named if isinstance(named, str) else model
+            usage = item.get(self.usage)
+            if isinstance(usage, Mapping):
+                yield model, usage
+            if self.inside:
+                yield from self.seen(item.get(self.inside), model)
 
 
 def _count(usage: Json, *keys: str) -> int:
@@ -120,8 +120,8 @@ def _gemini_error(status: int, code: str, message: str) -> Json:
 
 
 ANTHROPIC = Protocol(
-    path=re.compile(r"/messages"),
-    inside=("message",),
+    path=re.compile(r"/messages$"),
+    inside="message",
     usage="usage",
     model="model",
     tokens=_anthropic_tokens,
@@ -129,8 +129,8 @@ ANTHROPIC = Protocol(
     error=_anthropic_error,
 )
 CHAT = Protocol(
-    path=re.compile(r"/chat/completions"),
-    inside=("choices",),  # Moonshot's streams tell the usage there
+    path=re.compile(r"/chat/completions$"),
+    inside="choices",  # Moonshot's streams tell the usage there
     usage="usage",
     model="model",
     tokens=_chat_tokens,
@@ -138,8 +138,8 @@ CHAT = Protocol(
     error=_openai_error,
 )
 RESPONSES = Protocol(
-    path=re.compile(r"/responses"),
-    inside=("response",),
+    path=re.compile(r"/responses$"),
+    inside="response",
     usage="usage",
     model="model",
     tokens=_responses_tokens,
@@ -147,8 +147,8 @@ RESPONSES = Protocol(
     error=_openai_error,
 )
 GEMINI = Protocol(
-    path=re.compile(r"/models/[^/]+:(?:stream)?generateContent", re.IGNORECASE),
-    inside=(),
+    path=re.compile(r"/models/[^/]+:(stream)?generatecontent$"),
+    inside=None,
     usage="usageMetadata",
     model="modelVersion",
     tokens=_gemini_tokens,
@@ -161,18 +161,17 @@ PROTOCOLS = (ANTHROPIC, CHAT, RESPONSES, GEMINI)
 _BY_HEADER = {"x-api-key": ANTHROPIC, "x-goog-api-key": GEMINI}
 
 
-def of(method: str, path: str) -> Protocol | None:
+def of(method: str, path: bytes) -> Protocol | None:
     """The protocol in which this request asks for an answer; None for any other request."""
-    if method != "POST":
-        return None
-    return next((each for each in PROTOCOLS if _ends_with(each.path, path)), None)
+    return _spoken(path) if method == "POST" else None
 
 
-def speaking(header: str, path: str) -> Protocol:
+def speaking(header: str, path: bytes) -> Protocol:
     """The protocol for an error, with the header that the provider takes its key in."""
-    spoken = next((each for each in PROTOCOLS if _ends_with(each.path, path)), None)
-    return spoken or _BY_HEADER.get(header, CHAT)
+    return _spoken(path) or _BY_HEADER.get(header, CHAT)
 
 
-def _ends_with(pattern: re.Pattern[str], path: str) -> bool:
-    return any(found.end() == len(path) for found in pattern.finditer(path))
+def _spoken(path: bytes) -> Protocol | None:
+    # as a server would read it: what is written in another way is counted all the same
+    plain = unquote(path.decode("ascii", "replace")).rstrip("/").lower()
+    return next((each for each in PROTOCOLS if each.path.search(plain)), None)

@@ -10,7 +10,7 @@ from ao_actions.errors import AoError
 
 _HEADERS = {"x-api-key": "", "x-goog-api-key": "", "authorization": "Bearer "}
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_KEY = re.compile(r"[!-~]+")
+_KEY = re.compile(r"[!-~]{8,}")  # a shorter one would be found, and taken out, in any text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Upstream:
         if self.header not in _HEADERS:
             raise AoError(f"meter: {self.name}: the key's header must be {', '.join(_HEADERS)}")
         if not _KEY.fullmatch(self.key):
-            raise AoError(f"meter: {self.name}: the key is empty, or has spaces or line ends in it")
+            raise AoError(f"meter: {self.name}: the key is empty or short, or has spaces in it")
 
     @property
     def credential(self) -> tuple[bytes, bytes]:

@@ -19,7 +19,8 @@ class Events:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of the events that end in this chunk."""
-        if b"\n" not in chunk and b"\r" not in chunk:
+        half_end = bool(self._line) and self._line[-1].endswith(b"\r")
+        if not half_end and b"\n" not in chunk and b"\r" not in chunk:
             self._keep(self._line, chunk)
             return []
         *lines, rest = self._split(chunk)

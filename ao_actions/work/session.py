@@ -15,6 +15,7 @@ from pathlib import Path
 from ao_actions.agents import AGENTS, Agent, Assignment, Result
 from ao_actions.agents import Outcome as Said
 from ao_actions.agents.launch import secrets_of
+from ao_actions.agents.runtimes import PROCESS, Docker, Runtime, User
 from ao_actions.config import Config
 from ao_actions.core import text
 from ao_actions.core.model import Claim, Outcome, Phase, Spent, TaskRecord
@@ -165,6 +166,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
             agent=agent,
             assignment=replace(assignment, session=session),
             program=agent.install(places.agents),
+            runtime=_runtime(attempt),
             told=brief.write(assigned, attempt.config),
             note=left.note(),
             commands=attempt.config.verify,
@@ -193,6 +195,17 @@ def _agent(claim: Claim) -> Agent:
     if agent is None:
         raise AgentError(f"no agent is called {claim.agent!r} (known: {', '.join(AGENTS)})")
     return agent
+
+
+def _runtime(attempt: Attempt) -> Runtime:
+    settings = attempt.config.runtime
+    match settings.kind:
+        case "user":
+            return User()
+        case "docker":
+            return Docker(settings.image, attempt.places.agents, settings.network)
+        case _:
+            return PROCESS
 
 
 def _metered(measured: Metering) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from ao_actions.agents import Agent, Assignment, Program, Result, run
 from ao_actions.agents import Outcome as Said
+from ao_actions.agents.runtimes import Runtime
 from ao_actions.work import brief, verify
 from ao_actions.work.handoff import Verification
 
@@ -27,6 +28,7 @@ class Turns:
     agent: Agent
     assignment: Assignment
     program: Program
+    runtime: Runtime
     told: str
     note: str
     commands: tuple[str, ...]
@@ -41,7 +43,10 @@ class Turns:
             if result.outcome is not Said.DONE:
                 return result, ()
             verified, failure = verify.run(
-                self.commands, self.assignment, seconds=deadline - time.monotonic()
+                self.commands,
+                self.assignment,
+                seconds=deadline - time.monotonic(),
+                runtime=self.runtime,
             )
             if not failure or mend == MENDS or time.monotonic() >= deadline:
                 return result, verified
@@ -73,7 +78,9 @@ class Turns:
         self.assignment.brief.write_text(told, encoding="utf-8")
         seconds = max(1, int(deadline - time.monotonic()))
         assignment = replace(self.assignment, seconds=seconds, session=session)
-        return run(self.agent, assignment, now=self.now(), program=self.program)
+        return run(
+            self.agent, assignment, now=self.now(), program=self.program, runtime=self.runtime
+        )
 
 
 def _added(first: Result, second: Result) -> Result:

@@ -11,27 +11,35 @@ from pathlib import Path
 
 from ao_actions.agents.base import Assignment, printable
 from ao_actions.agents.process import supervise
+from ao_actions.agents.runtimes import PROCESS, Runtime
 from ao_actions.work.handoff import Verification
 
 SHOWN = 6000  # characters of output that go back to the agent
 
 
 def run(
-    commands: tuple[str, ...], assignment: Assignment, *, seconds: float
+    commands: tuple[str, ...],
+    assignment: Assignment,
+    *,
+    seconds: float,
+    runtime: Runtime = PROCESS,
 ) -> tuple[tuple[Verification, ...], str]:
     """Each command's result, and the output of the first that failed ("" if none did)."""
     results: list[Verification] = []
     failure = ""
     scratch = assignment.scratch
     for command in commands:
-        ended = supervise(
-            ["bash", "-euo", "pipefail", "-c", command],
-            cwd=assignment.checkout,
-            environment=_environment(scratch),
-            stdin=None,
-            seconds=max(1.0, seconds),
-            transcript=scratch / "logs" / "verify.log",
-        )
+        environment = _environment(scratch)
+        with runtime.lend(assignment.checkout, scratch):
+            ended = supervise(
+                ["bash", "-euo", "pipefail", "-c", command],
+                cwd=assignment.checkout,
+                environment=environment,
+                stdin=None,
+                seconds=max(1.0, seconds),
+                transcript=scratch / "logs" / "verify.log",
+                runtime=runtime,
+            )
         passed = ended.code == 0 and not ended.timed_out
         results.append(Verification(command=command, passed=passed))
         if not passed and not failure:

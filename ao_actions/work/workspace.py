@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,11 +66,14 @@ class Places:
         )
 
 
-def places(environment: Mapping[str, str], repository: str, issue: int) -> Places:
-    """This machine's places for a task.
+def places(
+    environment: Mapping[str, str], repository: str, issue: int, *, shared: bool = False
+) -> Places:
+    """This machine's places for a task. `shared`: another user has to get to them.
 
     :raises ConfigError: AO_WORK_ROOT or AO_AGENTS is not an absolute path
     """
+<<<<<<< HEAD
     root, agents = (_folder(environment, name) for name in ("AO_WORK_ROOT", "AO_AGENTS"))
     if root is None:
         found = Places.under(runtime.work_root(environment))
@@ -82,6 +87,16 @@ def _folder(environment: Mapping[str, str], name: str) -> Path | None:
     if path and not Path(path).is_absolute():
         raise ConfigError(f"{name} must be an absolute path, not {path!r}")
     return Path(path) if path else None
+=======
+    root = environment.get("AO_WORK_ROOT")
+    if not root and shared:  # a runner's own folder is often closed to others
+        return Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
+    if not root:
+        return Places.under(runtime.work_root(environment))
+    if not Path(root).is_absolute():
+        raise ConfigError(f"AO_WORK_ROOT must be an absolute path, not {root!r}")
+    return Places.kept(Path(root), repository, issue)
+>>>>>>> main
 
 
 def own(places: Places) -> None:

@@ -34,6 +34,8 @@ WRONG: dict[str, list[Any]] = {
     "ci_trust": ["yes", True],
     "agent_auth": ["token"],
     "environment": [1, None],
+    "runtime": "runtime: {network: bridge}",
+    "sessions": "sessions: sometimes",
     "schedule": ["", 1],
     "ci_workflows": [[""]],
     "runner": [""],

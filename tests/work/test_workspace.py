@@ -1,5 +1,6 @@
 """Places of attempts, and what is ours to empty."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def test_a_lasting_machine_has_a_folder_per_task(tmp_path: Path) -> None:
     assert places.checkout == tmp_path / "o__r" / "7" / "checkout"
     assert places.agents == workspace.places(env, "o/other", 8).agents
     assert places.mirror == tmp_path / "o__r" / "mirror.git"
+
+
+def test_another_user_can_get_to_them(tmp_path: Path) -> None:
+    places = workspace.places({"RUNNER_TEMP": str(tmp_path)}, "o/r", 7, shared=True)
+    assert places.checkout.is_relative_to(tempfile.gettempdir())
+    lasting = workspace.places({"AO_WORK_ROOT": str(tmp_path)}, "o/r", 7, shared=True)
+    assert lasting.checkout.is_relative_to(tmp_path)
 
 
 def test_it_has_to_be_an_absolute_path() -> None:
