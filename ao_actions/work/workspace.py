@@ -73,12 +73,13 @@ def places(
 
     :raises ConfigError: AO_WORK_ROOT or AO_AGENTS is not an absolute path
     """
-<<<<<<< HEAD
     root, agents = (_folder(environment, name) for name in ("AO_WORK_ROOT", "AO_AGENTS"))
-    if root is None:
-        found = Places.under(runtime.work_root(environment))
-    else:
+    if root is not None:
         found = Places.kept(root, repository, issue)
+    elif shared:  # a runner's own folder is often closed to others
+        found = Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
+    else:
+        found = Places.under(runtime.work_root(environment))
     return found if agents is None else replace(found, agents=agents)
 
 
@@ -87,16 +88,6 @@ def _folder(environment: Mapping[str, str], name: str) -> Path | None:
     if path and not Path(path).is_absolute():
         raise ConfigError(f"{name} must be an absolute path, not {path!r}")
     return Path(path) if path else None
-=======
-    root = environment.get("AO_WORK_ROOT")
-    if not root and shared:  # a runner's own folder is often closed to others
-        return Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
-    if not root:
-        return Places.under(runtime.work_root(environment))
-    if not Path(root).is_absolute():
-        raise ConfigError(f"AO_WORK_ROOT must be an absolute path, not {root!r}")
-    return Places.kept(Path(root), repository, issue)
->>>>>>> main
 
 
 def own(places: Places) -> None:
