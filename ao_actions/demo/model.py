@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ao_actions.agents import Agent
 from ao_actions.demo import solutions
+from ao_actions.demo.project import ISSUES
 from ao_actions.demo.solutions import Solution
 from ao_actions.modelserver import Edit, Limit, Request, Run, Scenario, Turn
 from ao_actions.setup import scripted
@@ -58,11 +59,11 @@ class Key:
 def tasks(agent: Agent, look: str) -> tuple[Scenario, ...]:
     """Two issues: one straight, one whose first try CI refuses."""
     search = [] if agent.name in scripted.TOOLLESS else [Run(look)]
+    straight, mended = TASKS
+    tries = (*_turns(agent, solutions.MODE_WRONG), *_turns(agent, solutions.MODE))
     return (
-        Scenario((*_turns(agent, solutions.MEDIAN, search),), "Add a median"),
-        Scenario(
-            (*_turns(agent, solutions.MODE_WRONG), *_turns(agent, solutions.MODE)), "Add a mode"
-        ),
+        Scenario((*_turns(agent, solutions.MEDIAN, search),), _told(straight)),
+        Scenario(tries, _told(mended)),
     )
 
 
@@ -70,10 +71,17 @@ def limits(first: Agent) -> tuple[Scenario, ...]:
     """A limit that meets one task in the middle of its work, and one at its first request."""
     reset = Limit("usage", reset=int(time.time()) + RESET, once=True)
     begun, *rest = _turns(first, solutions.RUNNING)
+    over, waits = LIMITS
     return (
-        Scenario((begun, reset, *rest), "Add running sums"),
-        Scenario((reset, *_turns(first, solutions.MEDIAN)), "Add a median"),
+        Scenario((reset, *_turns(first, solutions.MEDIAN)), _told(over)),
+        Scenario((begun, reset, *rest), _told(waits)),
     )
+
+
+def _told(title: str) -> str:
+    """What is in the brief of this issue only: titles stand in git's log too, which some agents
+    send along."""
+    return dict(ISSUES)[title]
 
 
 def _turns(agent: Agent, solution: Solution, before: Iterable[Run] = ()) -> list[Turn]:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.model_server import Answer, Failure, ModelServer, Say, Turn, Use
+from tests.model_server.anthropic import subscription_limit
 
 from ao_actions import meter
 from ao_actions.agents import AGENTS, Outcome, Result, run
 from ao_actions.meter import Account, LimitKind, Upstream
 from tests.agents.assignment import MakeAssignment
-from tests.model_server import Answer, Failure, ModelServer, Say, Turn, Use
-from tests.model_server.anthropic import subscription_limit
 
 CLAUDE = AGENTS["claude-code"]
 KEY = "sk-ant-real-key-of-a-test"

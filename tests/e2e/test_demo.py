@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ao_actions.config import AgentSettings
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
 from ao_actions.demo.project import Project, small_project
@@ -100,10 +101,30 @@ def test_demo_repo_runs_on_a_repository_of_ones_own(tmp_path: Path) -> None:
     assert git.run("status", "--porcelain") == ""
 
 
-def test_demo_options_that_do_not_go_together(tmp_path: Path) -> None:
-    done = ao("demo", "--repo", ".", cwd=tmp_path)
+OWN = ("--repo", ".", "--issues", "i.yml", "--agent-command", "true")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--repo", "."), "--issues"),
+        ((*OWN, "--agent", "claude-code"), "leave out --repo"),
+        ((*OWN, "--scenario", "limits"), "leave out --repo"),
+        (("--scenario", "limits", "--agent", "codex"), "leave out --agent"),
+        (("--model-server", "scripted"), "needs --agent"),
+        (("--agent", "codex", "--model-server", "there"), "'scripted' or a URL"),
+        (("--agent", "codx", "--model-server", "scripted"), "did you mean 'codex'?"),
+        (("--agent", "command", "--model-server", "scripted"), "it is a program of yours"),
+        (("--agent", "codex"), "set OPENAI_API_KEY (what it does then costs money)"),
+    ],
+)
+def test_demo_options_that_do_not_go_together(
+    tmp_path: Path, options: tuple[str, ...], word: str
+) -> None:
+    done = ao("demo", *options, cwd=tmp_path, OPENAI_API_KEY="")
     assert done.returncode == 3
-    assert "--issues" in done.stderr
+    assert word in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -137,9 +158,10 @@ def test_with_the_workflow_s_own_token_ci_waits_for_a_human(tmp_path: Path) -> N
     (root / "agent").mkdir(parents=True)
     project = small_project(tmp_path / "tree")
     recorder = Recorder()
+    command = f"{sys.executable} -m ao_actions.demo.agent {root / 'agent'}"
     demo = Demo(
         project=Project(name=project.name, tree=project.tree, issues=project.issues[:1]),
-        agent_command=f"{sys.executable} -m ao_actions.demo.agent {root / 'agent'}",
+        agents=(AgentSettings(name="command", command=command),),
         root=root,
         narrator=recorder,
         auth="token",
