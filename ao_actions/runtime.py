@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ao_actions.errors import AoError, AuthError
 
+PR_SET_DUMPABLE = 4  # prctl(2)
 SUMMARY_LIMIT = 900_000  # bytes of the 1 MiB that GitHub takes per step
 
 
@@ -55,6 +56,20 @@ def token(env: Mapping[str, str] = os.environ) -> str:
 
 def has_token(env: Mapping[str, str] = os.environ) -> bool:
     return bool(env.get("GITHUB_TOKEN") or env.get("GH_TOKEN"))
+
+
+def hide() -> None:
+    """Keeps other processes of this user out of our memory, environment and open files.
+
+    The agent may run as the same user. What Linux calls not dumpable can be neither traced nor
+    read below /proc; root can do both.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
 
 
 def number(name: str, *, default: int, env: Mapping[str, str] = os.environ) -> int:

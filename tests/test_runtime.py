@@ -1,6 +1,7 @@
 """The GitHub Actions environment, read and written."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,10 @@ def test_defuse(said: str, shown: str) -> None:
 @given(st.text(st.sampled_from(":# [\n\r\t\v\u2028\u00a0a")))
 def test_no_line_is_a_command(said: str) -> None:
     assert not any(is_a_command(line) for line in runtime.defuse(said).split("\n"))
+
+
+def test_a_process_that_hides_cannot_be_traced() -> None:
+    code = "import ctypes; from ao_actions import runtime; runtime.hide(); "
+    code += "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ("0" if sys.platform == "linux" else done.stdout.strip())

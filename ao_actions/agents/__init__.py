@@ -14,6 +14,10 @@ from ao_actions.agents.base import (
 from ao_actions.agents.claude_code import ClaudeCode
 from ao_actions.agents.codex import Codex
 from ao_actions.agents.command import Command
+from ao_actions.agents.copilot import Copilot
+from ao_actions.agents.cursor import Cursor
+from ao_actions.agents.gemini import Gemini
+from ao_actions.agents.kimi import Kimi
 from ao_actions.agents.launch import run
 
 AGENTS: dict[str, Agent] = {
@@ -21,6 +25,10 @@ AGENTS: dict[str, Agent] = {
     for agent in (
         ClaudeCode(),
         Codex(),
+        Copilot(),
+        Cursor(),
+        Gemini(),
+        Kimi(),
         Command(),
     )
 }

@@ -31,6 +31,7 @@ from ao_actions.agents.records import (
     Record,
     Verdict,
     count,
+    finished,
     mapping,
     objects,
     unfinished,
@@ -160,8 +161,7 @@ def _finished(final: Record, end: Exit) -> Verdict:
     if limited:
         # A gateway may send the limit as an ordinary answer; a model may also just say so.
         return Verdict(Outcome.LIMITED, sentence(str(said)), until, proven=False)
-    late = " and was then stopped at the time limit" if end.timed_out else ""
-    return Verdict(Outcome.DONE, f"claude-code finished{late}")
+    return finished("claude-code", end)
 
 
 def _failed(final: Record, until: datetime | None, now: datetime) -> Verdict:

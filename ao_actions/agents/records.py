@@ -58,6 +58,12 @@ def count(values: Iterable[Any]) -> int | None:
     return sum(counts) if counts else None
 
 
+def finished(name: str, end: Exit) -> Verdict:
+    """The verdict on a run whose last record says that all went well, whatever its exit code."""
+    late = " and was then stopped at the time limit" if end.timed_out else ""
+    return Verdict(Outcome.DONE, f"{name} finished{late}")
+
+
 def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -> Verdict:
     """The verdict on a run that ended without a last record: stopped, crashed, or never begun."""
     if end.timed_out:
@@ -65,3 +71,8 @@ def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -
     how = f"exit code {end.code}" if end.code >= 0 else f"signal {-end.code}"
     said = why or last_line(end.stderr) or "it said nothing"
     return Verdict(Outcome.ERROR, f"{name} ended without a result ({how}): {said}")
+
+
+def doubted(why: str, secret: str) -> str:
+    """What it said of its key, with the way out."""
+    return f"{why.rstrip('.')}; does the secret {secret} hold a valid key?"

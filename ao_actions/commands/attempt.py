@@ -54,6 +54,7 @@ def _attempt(task: int, root: Path | None) -> Attempt:
     from ao_actions.git import Remote
     from ao_actions.work import session, workspace
 
+    runtime.hide()  # the token in our environment is not the agent's to read
     job = runtime.Job.current()
     config, client, ledger = opened(None)
     shared = config.runtime.kind == "user"

@@ -6,7 +6,6 @@ It reads its settings from standard input, tells its port on standard output, an
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
 import socket
@@ -17,17 +16,16 @@ from typing import TextIO
 
 import uvicorn
 
+from ao_actions import runtime
 from ao_actions.core import codec
 from ao_actions.meter.book import Book
 from ao_actions.meter.prices import Prices, listed
 from ao_actions.meter.proxy import Proxy
 from ao_actions.meter.settings import Settings
 
-_PR_SET_DUMPABLE = 4  # prctl(2)
-
 
 def main() -> None:
-    hide()
+    runtime.hide()
     settings = codec.decode(Settings, json.load(sys.stdin.buffer))
     # What can fail, fails before the fork, where somebody still listens.
     prices = listed()
@@ -39,18 +37,6 @@ def main() -> None:
     _let_go()
     with log:
         asyncio.run(serve(settings, prices, listener, log))
-
-
-def hide() -> None:
-    """Keeps other processes of this user out of our memory, environment and open files.
-
-    The agent may run as the same user. What Linux calls not dumpable can be neither traced nor
-    read below /proc; root can do both.
-    """
-    if sys.platform != "linux":
-        return
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
 
 
 def listen() -> socket.socket:

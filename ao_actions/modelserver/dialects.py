@@ -5,6 +5,7 @@ measured. Names of inputs are read off the tool's own schema first, so a new age
 row. aider offers no tools: it reads edits from the text, as SEARCH/REPLACE blocks.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
     "shellcommand": {"command": "command"},
     "shell": {"command": "command"},
     "runshellcommand": {"command": "command"},
+    "exec": {"command": "script"},
 }
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -66,9 +68,16 @@ def _translated(block: Block, tools: Iterable[Tool], directory: str | None) -> S
             tool = _offered(tools, "command")
             if tool is None:
                 return Say(f"I was offered no tool that could run: {command}")
-            return Use(tool.name, _input(tool, {"command": command}))
+            return _run(command, tool)
         case _:
             return block
+
+
+def _run(command: str, tool: Tool) -> Use:
+    if tool.freeform:  # a script in JavaScript, which calls the real tools (codex)
+        call = f"await tools.exec_command({json.dumps({'cmd': command})})"
+        return Use(tool.name, f"text(({call}).output)")
+    return Use(tool.name, _input(tool, {"command": command}))
 
 
 def _edit(edit: Edit, tools: Iterable[Tool], directory: str | None) -> Say | Use:
@@ -80,7 +89,7 @@ def _edit(edit: Edit, tools: Iterable[Tool], directory: str | None) -> Say | Use
         path = _where(edit.path, tool, directory)
         return Use(tool.name, _input(tool, {"path": path, "content": edit.content}))
     if role == "command":
-        return Use(tool.name, _input(tool, {"command": _written_by_shell(edit)}))
+        return _run(_written_by_shell(edit), tool)
     added = "".join(f"+{line}\n" for line in edit.content.removesuffix("\n").split("\n"))
     patch = f"*** Begin Patch\n*** Add File: {edit.path}\n{added}*** End Patch\n"
     return Use(tool.name, patch if tool.freeform else _input(tool, {"patch": patch}))

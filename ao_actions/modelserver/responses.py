@@ -8,7 +8,17 @@ from typing import Any
 
 from ao_actions.modelserver.chat import arguments, openai_error
 from ao_actions.modelserver.script import Answer, Failure, Say, Use
-from ao_actions.modelserver.wire import MODEL, Reply, Request, Spoken, Tool, offered, stream, whole
+from ao_actions.modelserver.wire import (
+    MODEL,
+    Reply,
+    Request,
+    Spoken,
+    Tool,
+    mappings,
+    offered,
+    stream,
+    whole,
+)
 
 # Type of an item: the name of its text, the events that carry it.
 CALLS = {
@@ -29,7 +39,16 @@ class Responses:
         return request.method == "POST" and request.route.endswith("/responses")
 
     def tools(self, request: Request) -> tuple[Tool, ...]:
-        return offered(request.body.get("tools"), "parameters")
+        # To some models Codex offers tools in an item of the conversation, in groups.
+        groups = [
+            group
+            for item in mappings(request.body.get("input"))
+            if item.get("type") == "additional_tools"
+            for group in mappings(item.get("tools"))
+        ]
+        grouped = [tool for group in groups for tool in mappings(group.get("tools"))]
+        lists = (request.body.get("tools"), groups, grouped)
+        return tuple(tool for tools in lists for tool in offered(tools, "parameters"))
 
     def answer(self, request: Request, spoken: Spoken, *, number: int) -> Reply:
         items = [_item(block, f"{number:04}_{i}") for i, block in enumerate(spoken.blocks)]

@@ -4,8 +4,10 @@ A row holds what the suite has to know and cannot see: how the agent is pointed 
 model, and where, by its nature, it ends otherwise than the rest.
 """
 
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ao_actions.agents import Outcome, Program
 from ao_actions.modelserver import Limit
@@ -18,7 +20,8 @@ class Row:
     `credential` is the secret that it gets, and `base` what its base URL has behind the server's
     address. `environment` is handed over besides; `{url}` in a value is the server's address.
 
-    `limit`: the limit that ends it for good, and `until`: whether it says when that ends.
+    `limit`: the limit that ends it for good, `until`: whether it says when that ends, and
+    `proven`: whether it says so in more than text.
     `unauthorised`: what it says of a wrong key. `unknown_session`: the id of none.
     `stand_in`: the program to run in place of one that cannot be installed.
 
@@ -35,6 +38,7 @@ class Row:
     environment: Mapping[str, str] = field(default_factory=dict)
     limit: Limit = field(default_factory=lambda: Limit("usage"))
     until: bool = False
+    proven: bool = True
     unauthorised: str
     unknown_session: str = "00000000-0000-4000-8000-000000000000"
     stand_in: Program = ()
@@ -58,8 +62,46 @@ ROWS = (
         name="codex",
         credential="OPENAI_API_KEY",
         base="/v1",
-        model="gpt-5.5",
         until=True,
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
     ),
+    Row(
+        name="copilot",
+        credential="OPENAI_API_KEY",
+        base="/v1",
+        model="gpt-5.5",
+        # a limit without this header it tries to get over for a minute
+        limit=Limit("rate", retry_after=3600),
+        until=True,
+        unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
+    ),
+    Row(
+        name="cursor",
+        credential="CURSOR_API_KEY",
+        environment={"STAND_IN_URL": "{url}"},
+        proven=False,
+        unauthorised="The API key is invalid; does the secret CURSOR_API_KEY hold a valid key?",
+        stand_in=(sys.executable, str(Path(__file__).with_name("cursor_stand_in.py"))),
+        resumes=False,
+        tokens=False,
+    ),
+    Row(
+        name="gemini",
+        credential="GEMINI_API_KEY",
+        unauthorised="is wrong; does the secret GEMINI_API_KEY hold a valid key?",
+    ),
+    Row(
+        name="kimi",
+        credential="MOONSHOT_API_KEY",
+        base="/v1",
+        unauthorised="is wrong; does the secret MOONSHOT_API_KEY hold a valid key?",
+        unknown_session="session_00000000-0000-4000-8000-000000000000",
+    ),
+)
+
+# The same agents by other ways: a model or a provider with another wire or other tools.
+_BY_NAME = {row.name: row for row in ROWS}
+WAYS = (
+    replace(_BY_NAME["codex"], model="gpt-5.5"),
+    replace(_BY_NAME["copilot"], credential="ANTHROPIC_API_KEY", base="", model="claude-sonnet-4"),
 )

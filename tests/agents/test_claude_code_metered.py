@@ -11,6 +11,8 @@ from tests.model_server.anthropic import subscription_limit
 from ao_actions import meter
 from ao_actions.agents import AGENTS, Outcome, Result, run
 from ao_actions.meter import Account, LimitKind, Upstream
+from ao_actions.modelserver import Answer, Failure, ModelServer, Say, Turn, Use
+from ao_actions.modelserver.limits import subscription_limit
 from tests.agents.assignment import MakeAssignment
 
 CLAUDE = AGENTS["claude-code"]
@@ -53,7 +55,7 @@ def test_it_works_and_both_count_the_same(play: Play) -> None:
 
 def test_it_ends_when_the_budget_is_spent(play: Play) -> None:
     result, account, server = play([STEP] * 9, usd=0.5)
-    assert result.outcome is Outcome.ERROR
+    assert result.outcome is Outcome.OUT_OF_BUDGET
     assert "ao-actions: the budget of this attempt ($0.50) is spent" in result.detail
     # an answer is 0.42: the second one oversteps the budget, a third is not asked for
     assert len(server.asked) == 2

@@ -35,10 +35,10 @@ from ao_actions.agents import (
 from ao_actions.agents.launch import regular_files
 from ao_actions.modelserver import Answer, Edit, Failure, Hang, ModelServer, Request, Run, Say, Turn
 from ao_actions.modelserver.wire import Reply
-from ao_actions.work import brief, verify
+from ao_actions.work import brief, metering, verify
 from tests.agents.assignment import MakeAssignment
 from tests.agents.processes import alive, processes_with
-from tests.agents.rows import ROWS, Row
+from tests.agents.rows import ROWS, WAYS, Row
 
 KEY = "key-of-a-test-0123456789"
 DONE = Answer((Say("All of it is DONE."),))
@@ -95,26 +95,39 @@ class Stage:
         script: Iterable[Turn],
         *,
         server: type[ModelServer] = ModelServer,
+        usd: float | None = None,
+        metered: bool = False,
         meanwhile: Callable[[ModelServer, Assignment], None] | None = None,
         **changes: Any,
     ) -> Played:
         agent = Judged(AGENTS[self.row.name])
         with server(script, cwd=self.checkout) as model:
+            if metered:
+                words = metering.start(agent, self.job(model.url), usd=usd, seconds=2 * SECONDS)
+                measured = metering.choose(agent, {metering.VARIABLE: words})
+                changes["endpoint"] = measured.endpoint
             assignment = self._assignment(model.url, changes)
             with _beside(meanwhile, model, assignment):
                 result = run(agent, assignment, now=datetime.now(UTC), program=self.program)
+            if metered:
+                measured.close()
         assert model.unknown == []
         left = processes_with(f"HOME={assignment.home}")
         assert left == []
         return Played(result, tuple(model.asked), assignment, agent)
 
+    def job(self, url: str) -> dict[str, str]:
+        """What a job hands over: the key, and the provider's address if it has one."""
+        job = {self.row.credential: KEY}
+        if credential := providers.CREDENTIALS.get(self.row.credential):
+            job[providers.PROVIDERS[credential.provider].address] = url + self.row.base
+        return job
+
     def _assignment(self, url: str, changes: Mapping[str, Any]) -> Assignment:
         row = self.row
         own = {name: value.format(url=url) for name, value in row.environment.items()}
-        job = {row.credential: KEY}
-        if credential := providers.CREDENTIALS.get(row.credential):
-            job[providers.PROVIDERS[credential.provider].address] = url + row.base
-        else:
+        job = self.job(url)
+        if row.credential not in providers.CREDENTIALS:
             own[row.credential] = KEY  # its own login's: nothing else can use it
         values: dict[str, Any] = {
             "model": row.model,
@@ -239,6 +252,53 @@ def test_no_change(stage: Stage) -> None:
     assert stage.changes() == ""
 
 
+@pytest.mark.parametrize("way", WAYS, ids=lambda row: f"{row.name}-{row.model}")
+def test_other_ways(
+    way: Row, checkout: Path, assign: MakeAssignment, installed: Callable[[str], Program]
+) -> None:
+    stage = Stage(way, installed(way.name), checkout, assign)
+    script = [Answer((Edit("new.txt", "1\n"),)), Answer((Run("cp new.txt copy.txt"),)), DONE]
+    result = stage.play(script).result
+    assert result.outcome is Outcome.DONE, result
+    assert stage.file("copy.txt") == "1\n"
+    assert (result.usage.input_tokens, result.usage.output_tokens) == (3000, 150)
+
+
+def without_a_meter(row: Row) -> bool:
+    """Whether its program asks nobody but its maker; then the product has to know it, too."""
+    if row.credential in providers.CREDENTIALS:
+        return False
+    measured = metering.choose(AGENTS[row.name], {metering.VARIABLE: "http://key@127.0.0.1:1 NAME"})
+    assert (measured.meter, measured.endpoint) == (None, None)
+    assert measured.why_not
+    return True
+
+
+def test_meter(stage: Stage) -> None:
+    """The key is not where the agent can see it."""
+    if without_a_meter(stage.row):
+        return
+    look = Answer((Run("env > env.txt; cat /proc/$PPID/environ >> env.txt"),))
+    played = stage.play([look, DONE] if stage.row.shell else [DONE], metered=True)
+    assert played.result.outcome is Outcome.DONE, played.result
+    assert KEY in str(played.asked[0].headers)
+    assert KEY not in str([request.body for request in played.asked])
+    if stage.row.shell:
+        seen = stage.file("env.txt")
+        assert seen
+        assert KEY not in seen
+
+
+def test_budget(stage: Stage) -> None:
+    """The meter refuses, and the program says so."""
+    if without_a_meter(stage.row):
+        return
+    played = stage.play([DONE], metered=True, usd=0.0)
+    assert played.result.outcome is Outcome.OUT_OF_BUDGET, played.result
+    assert "ao-actions: the budget" in played.result.detail
+    assert played.asked == ()
+
+
 # ---- sessions -------------------------------------------------------------------------------
 
 
@@ -249,8 +309,10 @@ def test_limit(stage: Stage) -> None:
     limit = replace(row.limit, reset=reset)
     played = stage.play([Answer((Edit("new.txt", "half\n"),)), limit])
     result = played.result
-    assert (result.outcome, result.proven) == (Outcome.LIMITED, True), result
-    assert result.until == (datetime.fromtimestamp(reset, UTC) if row.until else None)
+    assert (result.outcome, result.proven) == (Outcome.LIMITED, row.proven), result
+    assert (result.until is not None) is row.until
+    if result.until is not None:  # exactly, or as a delay from now
+        assert abs(result.until.timestamp() - reset) < SECONDS
     assert stage.file("new.txt") == "half\n"
     assert (result.session is not None) is row.resumes
 
@@ -348,7 +410,7 @@ PROGRAMS = {
     ),
     "garbage": ("sys.stdout.buffer.write(bytes(range(256)) * 4096)", ""),
     "100 MB": ("[sys.stdout.buffer.write(b'x' * 10**6) for _ in range(100)]", ""),
-    "100 MB of lines": ("[sys.stdout.buffer.write(b'{}\\n' * 10**5) for _ in range(333)]", ""),
+    "100 MB of lines": ("[print('{\"type\":\"' + 'x' * 10**4 + '\"}') for _ in range(10**4)]", ""),
     "half JSON": ('print(\'{"type": "result", "is_error": fa\', end=\'\')', ""),
     "deep JSON": ("print('[' * 10**6); print('{\"a\":' * 10**6)", ""),
     "nothing": ("pass", ""),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ao_actions.agents.base import Program
-from ao_actions.agents.install import NpmPackage, find_node, find_npm, install
+from ao_actions.agents.install import NODE, NpmPackage, find_node, find_npm, install
 from ao_actions.errors import AgentError, ToolMissingError
 from tests.agents.npm_registry import LAUNCHER, NATIVE, Registry, npm_registry
 
@@ -136,12 +136,23 @@ def test_without_node_the_wheel_is_taken(
     assert says(program) == "agent 1.0.0\n"
 
 
-def test_an_interpreter_that_is_new_enough(tmp_path: Path) -> None:
-    node = find_node("agent", (18,))
-    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("v")
-    with pytest.raises(ToolMissingError, match=r"agent needs Node\.js 99\.1 or newer \(found: "):
-        find_node("agent", (99, 1))
+def test_a_node_that_is_new_enough_is_installed_if_need_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = find_node("agent", (18,), tmp_path)
+    assert not here.startswith(str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "/bin:/usr/bin")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(
+        AgentError, match=r"agent needs Node\.js 24\.19 or newer: node .* could not"
+    ):
+        find_node("agent", (24, 19), tmp_path)
+    monkeypatch.delenv("PIP_INDEX_URL")
+    node = find_node("agent", (24, 19), tmp_path)
+    assert node.startswith(str(tmp_path))
+    assert says((node, "--version")) == f"v{NODE.version}\n"
 
 
 def test_without_any_npm(monkeypatch: pytest.MonkeyPatch) -> None:

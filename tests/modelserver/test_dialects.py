@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ao_actions.modelserver import Answer, Edit, ModelServer, Run, Say, Use
-from tests.modelserver.wires import CHAT, RESPONSES
+from tests.modelserver.wires import CHAT, RESPONSES, send
 
 TEXT = {"type": "string"}
 ABSOLUTE = {"type": "string", "description": "The absolute path to the file"}
@@ -138,6 +138,16 @@ def test_codex_edits_by_patch_and_copilot_by_shell() -> None:
         got = RESPONSES.ask(server, tools=tools)
     patch = "*** Begin Patch\n*** Add File: d/a.txt\n+x\x0c\n+y\n*** End Patch\n"
     assert got.calls == (("apply_patch", patch), ("exec_command", {"cmd": "ls"}))
+
+
+def test_codex_calls_its_tools_from_a_script() -> None:
+    tools = [{"type": "namespace", "tools": [{"type": "custom", "name": "exec"}]}]
+    item = {"type": "additional_tools", "role": "developer", "tools": tools}
+    with ModelServer([Answer((Run("echo 'a'"),))]) as server:
+        got = send(f"{server.url}/v1/responses", {"model": "m", "input": [item]})
+    (call,) = got.last["output"]
+    script = """text((await tools.exec_command({"cmd": "echo 'a'"})).output)"""
+    assert (call["type"], call["name"], call["input"]) == ("custom_tool_call", "exec", script)
 
 
 @pytest.mark.parametrize("content", ["", "x\n", "no end", "it's $HOME `a`\\n %s\nEOF\n"])

@@ -38,7 +38,7 @@ reactions:
   approved-and-green: {auto: true, action: auto-merge}
 notificationRouting: {urgent: [desktop]}
 """
-OTHER = "projects:\n  a: {repo: acme/a}\n  b: {repo: acme/b, agent: codex}\n"
+OTHER = "projects:\n  a: {repo: acme/a}\n  b: {repo: acme/b, agent: amp}\n"
 
 
 @pytest.fixture
