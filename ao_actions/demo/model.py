@@ -62,8 +62,8 @@ def tasks(agent: Agent, look: str) -> tuple[Scenario, ...]:
     straight, mended = TASKS
     tries = (*_turns(agent, solutions.MODE_WRONG), *_turns(agent, solutions.MODE))
     return (
-        Scenario((*_turns(agent, solutions.MEDIAN, search),), _told(straight)),
-        Scenario(tries, _told(mended)),
+        Scenario((*_turns(agent, solutions.MEDIAN, search),), _told(agent, straight)),
+        Scenario(tries, _told(agent, mended)),
     )
 
 
@@ -73,15 +73,17 @@ def limits(first: Agent) -> tuple[Scenario, ...]:
     begun, *rest = _turns(first, solutions.RUNNING)
     over, waits = LIMITS
     return (
-        Scenario((reset, *_turns(first, solutions.MEDIAN)), _told(over)),
-        Scenario((begun, reset, *rest), _told(waits)),
+        Scenario((reset, *_turns(first, solutions.MEDIAN)), _told(first, over)),
+        Scenario((begun, reset, *rest), _told(first, waits)),
     )
 
 
-def _told(title: str) -> str:
-    """What is in the brief of this issue only: titles stand in git's log too, which some agents
-    send along."""
-    return dict(ISSUES)[title]
+def _told(agent: Agent, title: str) -> str:
+    """What only the conversation on this issue has in it: its text, for titles stand in git's log
+    too, which some agents send along; or where its brief is, for agents that are to read that."""
+    if agent.reads_brief:
+        return dict(ISSUES)[title]
+    return f"/{TASKS.index(title) + 1}/scratch/brief.md"
 
 
 def _turns(agent: Agent, solution: Solution, before: Iterable[Run] = ()) -> list[Turn]:
