@@ -209,14 +209,19 @@ def _verdict(assignment: Assignment, end: Exit, events: tuple[Record, ...]) -> V
 
 
 def _ending(events: Iterable[Record]) -> tuple[Record, Record, Record | None]:
-    """The last error, the last failed call and the last record, as far as no answer followed."""
+    """The last error and the last failed call, as far as no answer followed; and the last record,
+    if the agent had said its last word: when it is interrupted, that too is an exit code of 0."""
     error: Record = {}
     failure: Record = {}
     final = None
+    answered = False
     for event in events:
         match event.get("type"):
+            case "assistant.turn_start" | "abort":
+                answered = False
             case "assistant.message":
                 error, failure, final = {}, {}, None
+                answered = not mapping(event.get("data")).get("toolRequests")
             case "session.error":
                 error = mapping(event.get("data"))
             case "model.call_failure":
@@ -225,7 +230,7 @@ def _ending(events: Iterable[Record]) -> tuple[Record, Record, Record | None]:
                 final = event
             case _:
                 pass
-    return error, failure, final
+    return error, failure, final if answered else None
 
 
 _LIMITS = (429, 503, 529)

@@ -58,11 +58,16 @@ def left_over(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def installed() -> Callable[[str], Program]:
-    """Pinned agents by name, each installed once for all runs of the tests."""
+def agents() -> Path:
+    """Where the pinned agents are kept for all runs of the tests."""
     repository = Path(__file__).parents[2]
-    cache = Path(os.environ.get("AO_TEST_CACHE") or repository / ".cache" / "agents")
-    return lambda name: AGENTS[name].install(cache)
+    return Path(os.environ.get("AO_TEST_CACHE") or repository / ".cache" / "agents")
+
+
+@pytest.fixture(scope="session")
+def installed(agents: Path) -> Callable[[str], Program]:
+    """Pinned agents by name, each installed once."""
+    return lambda name: AGENTS[name].install(agents)
 
 
 @pytest.fixture(scope="session")

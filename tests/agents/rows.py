@@ -48,7 +48,7 @@ class Row:
     garbage: Outcome = Outcome.ERROR
     failing: Outcome = Outcome.DONE
     cut: Outcome = Outcome.ERROR
-    hang: int = 8
+    hang: int = 12
 
 
 ROWS = (
@@ -74,6 +74,7 @@ ROWS = (
         limit=Limit("rate", retry_after=3600),
         until=True,
         unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
+        hang=15,
     ),
     Row(
         name="cursor",

@@ -27,6 +27,7 @@ def event(kind: str, **data: Any) -> dict[str, Any]:
 BEGUN = event("user.message", content="Do it\n")
 ANSWER = event("assistant.message", content="DONE", toolRequests=[])
 CALL = event("assistant.message", content="", toolRequests=[{"name": "bash"}])
+TURN = event("assistant.turn_start", turnId="0")
 START = event("session.start", sessionId=SESSION)
 RESUME = event("session.resume", eventCount=8)
 
@@ -56,7 +57,7 @@ def read(*records: dict[str, Any] | bytes, kept: Any = (), **changes: Any) -> Re
 
 def test_a_good_run() -> None:
     kept = (START, used(1000, 50), used(1000, 50))
-    assert read(BEGUN, CALL, ANSWER, CALL, result(), kept=kept) == Result(
+    assert read(BEGUN, TURN, CALL, TURN, ANSWER, result(), kept=kept) == Result(
         outcome=Outcome.DONE,
         detail="copilot finished",
         message="DONE",
@@ -95,6 +96,20 @@ NO_CREDIT = "You exceeded your current quota, please check your plan and billing
             Outcome.TIMEOUT,
             "stopped at the limit of 600 s",
             id="stopped",
+        ),
+        pytest.param(
+            [BEGUN, ANSWER, TURN, event("abort", reason="user_abort"), result()],
+            {"timed_out": True},
+            Outcome.TIMEOUT,
+            "stopped at the limit of 600 s",
+            id="interrupted, which it takes for an end",
+        ),
+        pytest.param(
+            [BEGUN, TURN, CALL, event("abort", reason="user_abort"), result()],
+            {},
+            Outcome.ERROR,
+            "ended without a result (exit code 0)",
+            id="interrupted by somebody else",
         ),
         pytest.param(
             [BEGUN, error("query", "boom"), result(1)],

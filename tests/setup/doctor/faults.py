@@ -410,8 +410,8 @@ FAULTS = (
     Fault(
         check="ledger",
         name="newer",
-        plant=lambda s: ledger(s, {"fleet.json": '{"schema": 2}'}),
-        says="has schema 2",
+        plant=lambda s: ledger(s, {"fleet.json": '{"schema": 99}'}),
+        says="has schema 99",
     ),
     Fault(
         check="ledger",
