@@ -135,6 +135,12 @@ def show(result: Mapping[str, Any], narrator: Narrator) -> None:
         f"requests; {result['duplicates']} duplicate pull requests",
         highlight=False,
     )
+    if seen := result.get("seen"):
+        console.print(
+            "the agent searched environments, command lines and files: it found the model's key "
+            f"{seen['key']} times, the meter's dummy {seen['dummy']} times",
+            highlight=False,
+        )
 
 
 def _words(attempt: Mapping[str, Any], *, named: bool) -> str:

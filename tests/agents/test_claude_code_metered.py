@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.model_server import Answer, Failure, ModelServer, Say, Turn, Use
-from tests.model_server.anthropic import subscription_limit
 
 from ao_actions import meter
 from ao_actions.agents import AGENTS, Outcome, Result, run
