@@ -15,7 +15,6 @@ from ao_actions.modelserver import Answer, Edit, Run, Say
 
 # Where the program's own choice has no price, or it has none. The scripted model answers to any.
 MODELS = {
-    "codex": "gpt-5.5",
     "opencode": "claude-sonnet-4-5",
     "aider": "gpt-5.5",
     "copilot": "gpt-5.4",

@@ -18,7 +18,7 @@ from typing import Any
 from ao_actions.agents import Agent, Assignment, Outcome, Program, Result, run
 from ao_actions.errors import AgentError
 from ao_actions.git import Git
-from ao_actions.modelserver import Edit, Limit, ModelServer, Run, Turn
+from ao_actions.modelserver import Answer, Edit, Limit, ModelServer, Run, Say, Turn
 from ao_actions.setup import scripted
 from ao_actions.work import metering
 
@@ -26,6 +26,7 @@ SECONDS = 120  # of one run; the first one of some programs takes ten
 RESET = 1800  # seconds until the scripted limit is over
 KEY = "a-made-up-key-for-a-scripted-model"
 FIRST_WORDS = "Write one.txt and two.txt."
+SAID = "I begin with the third one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,27 +107,27 @@ class _Bench:
         figures = (result.usage.input_tokens, result.usage.output_tokens)
         counted = f"{figures[0]} tokens in, {figures[1]} out, ${result.usage.usd}"
         yield Step(what="meter", works=bool(figures[0]), detail=counted)
-        yield from self._limit_and_resume()
-
-    def _limit_and_resume(self) -> Iterable[Step]:
-        reset = int(time.time()) + RESET
-        begun = scripted.turns(self.agent, [Edit("three.txt", "3\n")], "Begun.")[:1]
-        limited, _ = self._run([*begun, Limit("usage", reset=reset)], FIRST_WORDS)
+        limited = self._limited()
         until = limited.until.isoformat() if limited.until else "a time that is not told"
-        yield Step(
-            what="limit",
-            works=limited.outcome is Outcome.LIMITED and limited.proven,
-            detail=f"{limited.outcome}, until {until}",
-        )
-        session = limited.session
+        met = limited.outcome is Outcome.LIMITED and limited.proven
+        yield Step(what="limit", works=met, detail=f"{limited.outcome}, until {until}")
+        yield self._resumed(limited.session)
+
+    def _limited(self) -> Result:
+        begun = Answer((Say(SAID), Edit("three.txt", "3\n")))
+        # without tools there is one request, so the limit has to be its answer
+        before = [] if self.agent.name in scripted.TOOLLESS else [begun]
+        limit = Limit("usage", reset=int(time.time()) + RESET)
+        return self._run([*before, limit], FIRST_WORDS)[0]
+
+    def _resumed(self, session: str | None) -> Step:
         if not self.agent.sessions:
-            yield Step(what="resume", works=None, detail="an attempt begins with a note instead")
-            return
-        resumed, told = self._run(
-            scripted.turns(self.agent, [], "Done."), "Go on.", session=session
-        )
-        remembers = session is not None and not resumed.session_refused and FIRST_WORDS in told
-        yield _step("resume", remembers, resumed)
+            return Step(what="resume", works=None, detail="an attempt begins with a note instead")
+        script = scripted.turns(self.agent, [], "Done.")
+        result, told = self._run(script, "Go on.", session=session)
+        # not every agent is told its brief in words
+        remembers = session is not None and (FIRST_WORDS in told or SAID in told)
+        return _step("resume", remembers, result)
 
     def _run(
         self, turns: Iterable[Turn], brief: str, *, session: str | None = None
