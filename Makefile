@@ -24,10 +24,10 @@ test: lint $(VENV)/.test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/core $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --ignore tests/core $(PYTEST_ARGS)
 
 quick: lint $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/lint-imports

@@ -1,5 +1,6 @@
-"""What every run of the tests prints, and that no example is timed."""
+"""What every run of the tests prints, how they are shared out, and that no example is timed."""
 
+import pytest
 from hypothesis import settings
 
 from tests.agents.table import pytest_terminal_summary
@@ -9,3 +10,13 @@ __all__ = ["pytest_terminal_summary"]
 # By default an example that takes 0.2 s fails: on a busy machine any does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`: a file's tests stay together, for their fixtures are shared; but
+    the real agents are many minutes in one file, so there each agent is a group."""
+    for item in items:
+        group = str(item.path)
+        if item.path.name == "test_conformance.py" and "[" in item.name:
+            group += item.name[item.name.index("[") :]
+        item.add_marker(pytest.mark.xdist_group(group))

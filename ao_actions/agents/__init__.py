@@ -1,5 +1,6 @@
 """Coding agents, run headless in a checkout. Adding one is a file and a row in `AGENTS`."""
 
+from ao_actions.agents.aider import Aider
 from ao_actions.agents.base import (
     About,
     Agent,
@@ -19,6 +20,7 @@ from ao_actions.agents.cursor import Cursor
 from ao_actions.agents.gemini import Gemini
 from ao_actions.agents.kimi import Kimi
 from ao_actions.agents.launch import run
+from ao_actions.agents.opencode import OpenCode
 
 AGENTS: dict[str, Agent] = {
     agent.name: agent
@@ -29,6 +31,8 @@ AGENTS: dict[str, Agent] = {
         Cursor(),
         Gemini(),
         Kimi(),
+        OpenCode(),
+        Aider(),
         Command(),
     )
 }

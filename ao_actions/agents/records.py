@@ -1,4 +1,4 @@
-"""What agents print for machines: JSON objects, one a line; and how a run without a last one ended.
+"""What agents print for machines: JSON objects, one a line; and what the last one comes to.
 
 Shared by the adapters. Lines that are cut, or not theirs, are passed over: anything may be printed.
 """
@@ -6,12 +6,14 @@ Shared by the adapters. Lines that are cut, or not theirs, are passed over: anyt
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ao_actions.agents.base import Assignment, Exit, Outcome, last_line
+from ao_actions.agents import resets
+from ao_actions.agents.base import Assignment, Exit, Outcome, last_line, sentence
 from ao_actions.agents.report import is_count
 
 Record = Mapping[str, Any]
@@ -76,3 +78,34 @@ def unfinished(name: str, assignment: Assignment, end: Exit, *, why: str = "") -
 def doubted(why: str, secret: str) -> str:
     """What it said of its key, with the way out."""
     return f"{why.rstrip('.')}; does the secret {secret} hold a valid key?"
+
+
+_LIMITS = (429, 503, 529)
+_OVERLOADED = re.compile(r"\b(?:overloaded_error|server_is_overloaded)\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A provider's error as an agent passes it on; header names are in lower case."""
+
+    said: str
+    status: object = None
+    headers: Mapping[str, object] = field(default_factory=dict)
+    body: str = ""
+
+
+def refused(name: str, assignment: Assignment, refusal: Refusal, now: datetime) -> Verdict:
+    """The verdict on a run that ended with a provider's error."""
+    why = sentence(f"{name}: {refusal.said}")
+    whole = f"{refusal.said}\n{refusal.body}"
+    if BUDGET in whole:
+        return Verdict(Outcome.OUT_OF_BUDGET, why)
+    limited = refusal.status in _LIMITS or _OVERLOADED.search(whole)
+    if limited and "insufficient_quota" not in whole:  # no time mends that one
+        until = resets.in_answer(refusal.headers, refusal.body or refusal.said, now)
+        return Verdict(Outcome.LIMITED, why, until)
+    if refusal.status in (401, 403) and assignment.endpoint is not None:
+        return Verdict(Outcome.ERROR, doubted(why, assignment.endpoint.credential))
+    if assignment.endpoint is None:
+        why += "; it was given no key that ao-actions knows"
+    return Verdict(Outcome.ERROR, why)

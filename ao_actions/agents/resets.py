@@ -8,6 +8,7 @@ it too early again and again.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ _ISO = re.compile(
     r"(?P<time>20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))",
     re.IGNORECASE,
 )
+_RESETS_AT = re.compile(r"[\"']resets_at[\"']: ?(?P<epoch>[0-9]{9,11})\b")
 _EPOCH = re.compile(r"limit reached\|(?P<epoch>\d{9,11})\b")
 _SPAN = re.compile(
     r"\b(?:resets?|try again|retry|available again) in "
@@ -64,6 +66,29 @@ def epoch(value: object, now: datetime) -> datetime | None:
         return _plausible(datetime.fromtimestamp(value, UTC), now)  # type: ignore[arg-type]  # is_count
     except (OverflowError, OSError, ValueError):
         return None
+
+
+def in_answer(headers: Mapping[str, object], body: str, now: datetime) -> datetime | None:
+    """The end of a limit in a provider's answer, as far as an agent passes it on.
+
+    Header names are in lower case; `body` is the error's JSON, or a text with it inside.
+    """
+    named = _RESETS_AT.search(body)
+    stamps = (
+        int(named["epoch"]) if named else None,
+        _seconds(headers.get("anthropic-ratelimit-unified-reset")),
+        _seconds(headers.get("x-codex-primary-reset-at")),
+        _seconds(headers.get("retry-after"), since=now),
+    )
+    times = (epoch(stamp, now) for stamp in stamps)
+    return next((time for time in times if time is not None), in_text(body, now))
+
+
+def _seconds(header: object, *, since: datetime | None = None) -> int | None:
+    """A header's seconds: since 1970, or after a time."""
+    if not isinstance(header, str) or re.fullmatch(r"[0-9]{1,10}", header) is None:
+        return None
+    return int(header) + (int(since.timestamp()) if since else 0)
 
 
 def in_text(text: str, now: datetime, *, zone: tzinfo = UTC) -> datetime | None:

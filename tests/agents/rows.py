@@ -25,8 +25,9 @@ class Row:
     `unauthorised`: what it says of a wrong key. `unknown_session`: the id of none.
     `stand_in`: the program to run in place of one that cannot be installed.
 
-    `shell`, `resumes`: whether it has a tool for commands, and sessions. `tokens`: whether it says
-    what it used. `garbage`: how it ends on an answer that is none.
+    `shell`, `resumes`: whether it has a tool for commands, and sessions. `goes_on`: whether it asks
+    the model again after an edit that it could make. `tokens`: whether it says what it used.
+    `garbage`: how it ends on an answer that is none.
     `failing`: how a good run counts whose program ends with 1; `cut`: and one whose output ends in
     the middle of its last line. `hang`: seconds in which it has surely asked the model something.
     """
@@ -43,6 +44,7 @@ class Row:
     unknown_session: str = "00000000-0000-4000-8000-000000000000"
     stand_in: Program = ()
     shell: bool = True
+    goes_on: bool = True
     resumes: bool = True
     tokens: bool = True
     garbage: Outcome = Outcome.ERROR
@@ -97,6 +99,28 @@ ROWS = (
         base="/v1",
         unauthorised="is wrong; does the secret MOONSHOT_API_KEY hold a valid key?",
         unknown_session="session_00000000-0000-4000-8000-000000000000",
+    ),
+    Row(
+        name="opencode",
+        credential="ANTHROPIC_API_KEY",
+        model="scripted-model",
+        limit=Limit("usage", retry_after=0),
+        until=True,
+        unauthorised="does the secret ANTHROPIC_API_KEY hold a valid key?",
+        unknown_session="ses_000000000000000000000000",
+        hang=15,
+    ),
+    Row(
+        name="aider",
+        credential="OPENAI_API_KEY",
+        base="/v1",
+        model="scripted-model",
+        until=True,
+        unauthorised="does the secret OPENAI_API_KEY hold a valid key?",
+        shell=False,
+        goes_on=False,
+        cut=Outcome.DONE,
+        hang=12,
     ),
 )
 

@@ -101,6 +101,8 @@ class Stage:
         **changes: Any,
     ) -> Played:
         agent = Judged(AGENTS[self.row.name])
+        if not self.row.goes_on:
+            script = map(_unsettled, script)
         with server(script, cwd=self.checkout) as model:
             if metered:
                 words = metering.start(agent, self.job(model.url), usd=usd, seconds=2 * SECONDS)
@@ -144,11 +146,23 @@ class Stage:
         return done.stdout
 
     def changes(self) -> str:
-        return self.git("status", "--porcelain", "--untracked-files=all").strip()
+        """Their paths; whether an agent has put them into its index is its own business."""
+        lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
+        return "\n".join(line[3:] for line in lines)
 
     def file(self, name: str) -> str | None:
         path = self.checkout / name
         return path.read_text() if path.exists() else None
+
+
+def _unsettled(turn: Turn) -> Turn:
+    """The turn with one more edit of each of its files, which cannot be made: one is owed."""
+    if not isinstance(turn, Answer):
+        return turn
+    edits = [block for block in turn.blocks if isinstance(block, Edit)]
+    wrong = "```\n<<<<<<< SEARCH\nno such line\n=======\nanother\n>>>>>>> REPLACE\n```"
+    more = tuple(Say(f"{edit.path}\n{wrong}") for edit in edits)
+    return replace(turn, blocks=turn.blocks + more)
 
 
 @contextlib.contextmanager
@@ -189,7 +203,7 @@ def test_edit(stage: Stage) -> None:
     result = played.result
     assert result.outcome is Outcome.DONE, result
     assert stage.file("new.txt") == "friendlier\n"
-    assert stage.changes() == "?? new.txt"
+    assert stage.changes() == "new.txt"
     assert "All of it is DONE." in result.message
     shown = played.asked[0].text
     if played.agent.reads_brief:

@@ -116,6 +116,27 @@ def test_an_epoch(value: object, time: datetime | None) -> None:
     assert resets.epoch(value, NOW) == time
 
 
+@pytest.mark.parametrize(
+    ("headers", "body", "time"),
+    [
+        ({"anthropic-ratelimit-unified-reset": "1795356000"}, "", at(22, 14)),
+        ({"x-codex-primary-reset-at": "1795356000"}, "", at(22, 14)),
+        ({"retry-after": "7200"}, "", NOW + timedelta(hours=2)),
+        ({}, '{"error": {"resets_at": 1795356000}}', at(22, 14)),
+        ({}, "RateLimitError: {'resets_at': 1795356000}", at(22, 14)),
+        ({}, "Please try again in 2h.", NOW + timedelta(hours=2)),
+        ({"retry-after": "60"}, '{"resets_at": 1795356000}', at(22, 14)),
+        ({"retry-after": "7200"}, '{"resets_at": 1595331640}', NOW + timedelta(hours=2)),
+        ({"retry-after": "Sun, 22 Nov 2026 14:00:00 GMT"}, "", None),
+        ({"retry-after": "0"}, "", None),
+        ({"retry-after": 7200}, "", None),
+        ({}, "", None),
+    ],
+)
+def test_an_answer(headers: dict[str, object], body: str, time: datetime | None) -> None:
+    assert resets.in_answer(headers, body, NOW) == time
+
+
 LEADS = st.sampled_from(("resets", "resets in", "try again", "try again at", "limit reached"))
 TIMES = st.sampled_from(
     ("7", ":14", "am", "pm", "Nov", "24,", "(UTC)", "Monday", "2.5", "s", "hours", "|1795331640")
