@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,30 +60,32 @@ def tasks(agent: Agent, look: str) -> tuple[Scenario, ...]:
     """Two issues: one straight, one whose first try CI refuses."""
     search = [] if agent.name in scripted.TOOLLESS else [Run(look)]
     straight, mended = TASKS
-    tries = (*_turns(agent, solutions.MODE_WRONG), *_turns(agent, solutions.MODE))
-    return (
-        Scenario((*_turns(agent, solutions.MEDIAN, search),), _told(agent, straight)),
-        Scenario(tries, _told(agent, mended)),
+    return _script(
+        {
+            straight: _turns(agent, solutions.MEDIAN, search),
+            mended: [*_turns(agent, solutions.MODE_WRONG), *_turns(agent, solutions.MODE)],
+        }
     )
 
 
 def limits(first: Agent) -> tuple[Scenario, ...]:
-    """A limit that meets one task in the middle of its work, and one at its first request."""
+    """A limit that meets one task at its first request, and one in the middle of its work."""
     reset = Limit("usage", reset=int(time.time()) + RESET, once=True)
     begun, *rest = _turns(first, solutions.RUNNING)
     over, waits = LIMITS
-    return (
-        Scenario((reset, *_turns(first, solutions.MEDIAN)), _told(first, over)),
-        Scenario((begun, reset, *rest), _told(first, waits)),
-    )
+    return _script({over: [reset, *_turns(first, solutions.MEDIAN)], waits: [begun, reset, *rest]})
 
 
-def _told(agent: Agent, title: str) -> str:
-    """What only the conversation on this issue has in it: its text, for titles stand in git's log
-    too, which some agents send along; or where its brief is, for agents that are to read that."""
-    if agent.reads_brief:
-        return dict(ISSUES)[title]
-    return f"/{TASKS.index(title) + 1}/scratch/brief.md"
+def _script(turns: Mapping[str, list[Turn]]) -> tuple[Scenario, ...]:
+    """A conversation is known by its issue's text, for titles stand in git's log too, which some
+    agents send along; or, of an agent that is to read its brief, by where that is."""
+    bodies = dict(ISSUES)
+    known = [Scenario(tuple(said), bodies[title]) for title, said in turns.items()]
+    told = [
+        Scenario(tuple(said), f"/{number}/scratch/brief.md")
+        for number, said in enumerate(turns.values(), start=1)
+    ]
+    return (*known, *told)
 
 
 def _turns(agent: Agent, solution: Solution, before: Iterable[Run] = ()) -> list[Turn]:
