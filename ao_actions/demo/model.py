@@ -58,12 +58,16 @@ class Key:
 
 def tasks(agent: Agent, look: str) -> tuple[Scenario, ...]:
     """Two issues: one straight, one whose first try CI refuses."""
-    search = [] if agent.name in scripted.TOOLLESS else [Run(look)]
+    toolless = agent.name in scripted.TOOLLESS
+    search = [] if toolless else [Run(look)]
+    mend = _turns(agent, solutions.MODE)
+    if toolless:  # it asks again, and shows the files that the first answer wants to change
+        mend *= 2
     straight, mended = TASKS
     return _script(
         {
             straight: _turns(agent, solutions.MEDIAN, search),
-            mended: [*_turns(agent, solutions.MODE_WRONG), *_turns(agent, solutions.MODE)],
+            mended: [*_turns(agent, solutions.MODE_WRONG), *mend],
         }
     )
 

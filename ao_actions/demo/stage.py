@@ -148,8 +148,7 @@ def _real(
     return Demo(
         project=project.small_project(root / "tree", titles=titles),
         agents=tuple(
-            AgentSettings(name=agent.name, model=scripted.MODELS.get(agent.name))
-            for agent in agents
+            AgentSettings(name=agent.name, model=scripted.model(agent, secrets)) for agent in agents
         ),
         root=root / "github",
         narrator=Narrator(),

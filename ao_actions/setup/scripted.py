@@ -6,19 +6,16 @@ The demo and `agents check` share it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from ao_actions.agents import AGENTS, Agent, providers
 from ao_actions.errors import ConfigError
 from ao_actions.modelserver import Answer, Edit, Run, Say
 
-# Where the program's own choice has no price, or it has none. The scripted model answers to any.
-MODELS = {
-    "opencode": "claude-sonnet-4-5",
-    "aider": "gpt-5.5",
-    "copilot": "gpt-5.4",
-}
+# These are called with a model. The scripted one answers to any; one with a price shows more.
+MODEL_NEEDED = frozenset({"aider", "copilot", "opencode"})
+MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-5.4"}
 # aider reads its edits off the text of one answer, and runs no commands.
 TOOLLESS = frozenset({"aider"})
 
@@ -51,6 +48,14 @@ def handed(agent: Agent, url: str, key: str) -> dict[str, str]:
     credential = next(name for name in agent.credentials if "OAUTH" not in name)
     provider = providers.PROVIDERS[providers.CREDENTIALS[credential].provider]
     return {credential: key, provider.address: url.rstrip("/") + urlsplit(provider.url).path}
+
+
+def model(agent: Agent, environment: Mapping[str, str]) -> str | None:
+    """A model of the provider whose key is there, for an agent that has to be given one."""
+    credential = providers.held(agent, environment)
+    if credential is None or agent.name not in MODEL_NEEDED:
+        return None
+    return MODELS[credential.provider]
 
 
 def turns(agent: Agent, steps: Iterable[Edit | Run], said: str) -> list[Answer]:

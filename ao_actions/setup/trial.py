@@ -135,15 +135,18 @@ class _Bench:
         """The result, as an attempt would have it, and all that the model was told."""
         with ModelServer(turns, cwd=self.root / "checkout") as server:
             secrets = scripted.handed(self.agent, server.url, KEY)
+            model = scripted.model(self.agent, secrets)
             said = metering.start(self.agent, secrets, usd=None, seconds=SECONDS + 60)
             measured = metering.choose(self.agent, {metering.VARIABLE: said})
             try:
-                result = measured.judge(self._played(measured, brief, session))
+                result = measured.judge(self._played(measured, brief, session, model))
             finally:
                 measured.close()
         return result, "\n".join(request.text for request in server.asked)
 
-    def _played(self, measured: metering.Metering, brief: str, session: str | None) -> Result:
+    def _played(
+        self, measured: metering.Metering, brief: str, session: str | None, model: str | None
+    ) -> Result:
         path = self.root / "brief.md"
         path.write_text(f"{brief}\n", encoding="utf-8")
         scratch = self.root / "scratch"
@@ -152,7 +155,7 @@ class _Bench:
             checkout=self.root / "checkout",
             brief=path,
             scratch=scratch,
-            model=scripted.MODELS.get(self.agent.name),
+            model=model,
             command=None,
             seconds=SECONDS,
             turns=None,
