@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 INSTALLED = os.environ.get("AO_TEST_CACHE") or str(ROOT / ".cache" / "agents")
 MARK = b"sk-demo-"  # what every key of a demo begins with
 REAL = [name for name, agent in AGENTS.items() if scripted.unscriptable(agent) is None]
-MARKED = [n if n == "claude-code" else pytest.param(n, marks=pytest.mark.slow) for n in REAL]
+MARKED = [n if n == "claude-code" else pytest.param(n, marks=pytest.mark.extra) for n in REAL]
 
 
 def demo(folder: Path, *options: str) -> dict[str, Any]:
