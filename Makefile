@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint format check-tools clean
+.PHONY: help demo test extra quick lint format check-tools clean
 
 help:
 	@echo "make demo     the whole factory on a local GitHub, about 30 seconds"
 	@echo "make test     everything that must pass: lint, types, coverage of core, all tests"
+	@echo "make extra    what takes longer: every other real agent through every case"
 	@echo "make quick    lint and the tests that take seconds"
 	@echo "make lint     import layers, ruff, mypy"
 	@echo "make format   rewrite the Python files in the project's style"
@@ -24,10 +25,13 @@ test: lint $(VENV)/.test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --ignore tests/core $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not extra" --ignore tests/core $(PYTEST_ARGS)
+
+extra: $(VENV)/.test
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m extra $(PYTEST_ARGS)
 
 quick: lint $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not extra" $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/lint-imports

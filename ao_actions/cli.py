@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ao_actions import __version__
+from ao_actions.commands.agents import agent_names, agents
 from ao_actions.commands.attempt import meter, work
 from ao_actions.commands.connection import client_of, ledger_of, opened
 from ao_actions.commands.install import init, upgrade
@@ -175,25 +177,25 @@ def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> N
 @click.option("--issues", type=click.Path(path_type=Path), help="YAML: a list of title, body.")
 @click.option("--agent-command", help="The program that works on your issues.")
 @click.option("--ci-command", help="What CI runs on your repository.")
+@click.option("--agent", shell_complete=agent_names, help="A real agent on the demo's project.")
+@click.option("--model-server", metavar="scripted|URL", help="Its model. Default: your account.")
+@click.option("--scenario", type=click.Choice(["tasks", "limits"]), default="tasks")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave everything in this folder.")
 @click.option("--serve", is_flag=True, help="Keep the local GitHub up afterwards.")
-def demo(  # noqa: PLR0917
+def demo(
     as_json: bool,  # noqa: FBT001
-    repo: Path | None,
-    issues: Path | None,
-    agent_command: str | None,
-    ci_command: str | None,
-    keep: Path | None,
     serve: bool,  # noqa: FBT001
+    **options: Any,
 ) -> None:
     """The whole factory on a local GitHub: no account, no token, no Docker."""
     _need_local()
     from ao_actions.demo import command
+    from ao_actions.demo.stage import Wish
 
-    wish = command.Wish(
-        repo=repo, issues=issues, agent_command=agent_command, ci_command=ci_command, keep=keep
-    )
-    command.run(wish, as_json=as_json, serve=serve)
+    command.run(Wish(**options), as_json=as_json, serve=serve)
+
+
+cli.add_command(agents)
 
 
 @cli.group()

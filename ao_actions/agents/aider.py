@@ -40,7 +40,7 @@ from ao_actions.agents.report import EVIDENCE, is_amount, read_report
 PIN = PythonPackage(
     agent="aider",
     version="0.86.2",
-    program="aider",
+    program="bin/aider",
     lock=PINS / "aider.txt",
     python=(3, 13),
 )
@@ -153,7 +153,11 @@ FILES = {
 }
 
 # Where the base URL of a provider belongs; it appends `/v1/messages` to Anthropic's.
-BASES = {"anthropic": "ANTHROPIC_API_BASE", "openai": "OPENAI_API_BASE"}
+# As options, for a repository's .env or .aider.conf.yml would override the environment.
+BASES = {
+    "anthropic": ("--set-env=ANTHROPIC_API_BASE=", "--set-env=ANTHROPIC_BASE_URL="),
+    "openai": ("--openai-api-base=", "--set-env=OPENAI_BASE_URL="),
+}
 
 
 class Aider:
@@ -227,8 +231,7 @@ def _model(assignment: Assignment) -> list[str]:
     endpoint, model = assignment.endpoint, assignment.model
     argv = []
     if endpoint is not None and endpoint.url is not None:
-        # not in the environment alone, which a repository's .env would override
-        argv.append(f"--set-env={BASES[endpoint.provider]}={endpoint.url}")
+        argv += [option + endpoint.url for option in BASES[endpoint.provider]]
     if model is None:
         return argv
     if endpoint is not None and not model.startswith(f"{endpoint.provider}/"):

@@ -1,37 +1,24 @@
-"""`ao-actions demo`: chooses the project, runs the factory, shows the result."""
+"""`ao-actions demo`: checks the options, runs the factory, shows the result."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from ao_actions.demo import factory, project
+from ao_actions.demo import result, stage
 from ao_actions.demo.factory import Demo
-from ao_actions.demo.narrator import Narrator
+from ao_actions.demo.stage import LIMITED, SCRIPTED, Wish
 from ao_actions.errors import ConfigError, StuckError, ToolMissingError
 from ao_actions.localgithub.actions import act
 from ao_actions.localgithub.serve import until_signal
-
-REMARK = ("tally/span.py", "What of an empty list? I would expect 0, not an error.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the user said on the command line."""
-
-    repo: Path | None = None
-    issues: Path | None = None
-    agent_command: str | None = None
-    ci_command: str | None = None
-    keep: Path | None = None
 
 
 def run(wish: Wish, *, as_json: bool, serve: bool) -> None:
@@ -41,23 +28,26 @@ def run(wish: Wish, *, as_json: bool, serve: bool) -> None:
         passing = tempfile.TemporaryDirectory(prefix="ao-demo-")
         root = (wish.keep or Path(stack.enter_context(passing))).absolute()
         root.mkdir(parents=True, exist_ok=True)
-        demo = _own(wish, root) if wish.repo else _small(root)
+        staged = stage.prepare(wish, root, stack)
+        demo = staged.demo
         demo.narrator.quiet = as_json
-        with demo.run() as result:
-            _show(result, demo, wish, as_json=as_json)
+        demo.install()
+        with demo.run() as found:
+            found.update(staged.seen())
+            _show(found, demo, wish, as_json=as_json)
             if serve:
                 _stay(demo, quiet=as_json)
-    open_tasks = [task for task in result["tasks"] if task["phase"] != "done"]
+    open_tasks = [task for task in found["tasks"] if task["phase"] != "done"]
     if open_tasks:
         names = ", ".join(f"#{task['issue']} ({task['phase']})" for task in open_tasks)
         raise StuckError(f"not done: {names}")
 
 
-def _show(result: dict[str, Any], demo: Demo, wish: Wish, *, as_json: bool) -> None:
+def _show(found: Mapping[str, Any], demo: Demo, wish: Wish, *, as_json: bool) -> None:
     if as_json:
-        click.echo(factory.dump(result))
+        click.echo(result.dump(found))
         return
-    factory.print_result(result, demo.narrator)
+    result.show(found, demo.narrator)
     if wish.keep:
         click.echo(
             f"\nEverything is in {wish.keep}. To serve it again:\n"
@@ -79,6 +69,7 @@ def check(wish: Wish) -> None:
     own = (wish.repo, wish.issues, wish.agent_command)
     if any(own) and not all(own):
         raise ConfigError("--repo, --issues and --agent-command go together")
+    _check_agents(wish)
     if wish.keep and wish.keep.exists() and any(wish.keep.iterdir()):
         raise ConfigError(f"--keep {wish.keep}: the folder is not empty")
     if shutil.which("git") is None:
@@ -89,27 +80,21 @@ def check(wish: Wish) -> None:
         raise ToolMissingError(str(error)) from None
 
 
-def _small(root: Path) -> Demo:
-    state = root / "github" / "agent"
-    state.mkdir(parents=True)
-    command = [sys.executable, "-m", "ao_actions.demo.agent", str(state)]
-    return Demo(
-        project=project.small_project(root / "tree"),
-        agent_command=shlex.join(command),
-        root=root / "github",
-        narrator=Narrator(),
-        remark=REMARK,
-        kill="Add a product",
-        late=2,
-    )
+def _check_agents(wish: Wish) -> None:
+    limits = wish.scenario == "limits"
+    if wish.repo and (wish.agent or limits):
+        raise ConfigError("--agent and --scenario are for the demo's own project: leave out --repo")
+    if limits and (wish.agent or wish.model_server not in (None, SCRIPTED)):
+        raise ConfigError(
+            f"--scenario limits has its own agents, {' and '.join(LIMITED)}, on a scripted model: "
+            "leave out --agent and --model-server"
+        )
+    if wish.model_server and not (wish.agent or limits):
+        raise ConfigError("--model-server needs --agent: the demo's own agent asks no model")
+    if wish.model_server not in (None, SCRIPTED) and not _is_url(str(wish.model_server)):
+        raise ConfigError(f"--model-server {wish.model_server}: {SCRIPTED!r} or a URL is wanted")
 
 
-def _own(wish: Wish, root: Path) -> Demo:
-    assert wish.repo and wish.issues and wish.agent_command  # noqa: PT018, S101 - check said so
-    own = project.own_project(wish.repo, wish.issues, root / "tree", wish.ci_command)
-    return Demo(
-        project=own,
-        agent_command=wish.agent_command,
-        root=root / "github",
-        narrator=Narrator(),
-    )
+def _is_url(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.netloc)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from ao_actions import __version__
-from ao_actions.config import Config
-from ao_actions.core.model import Phase, TaskRecord
+from ao_actions import config as configuration
+from ao_actions.agents import AGENTS
+from ao_actions.config import AgentSettings, Config
+from ao_actions.core.model import Book, Pause, Phase, TaskRecord
 from ao_actions.demo.maintainer import LOGIN, Maintainer
 from ao_actions.demo.narrator import Narrator
 from ao_actions.demo.project import Project
+from ao_actions.demo.result import Outcome
 from ao_actions.errors import AoError
 from ao_actions.forge.client import Address, Client
 from ao_actions.git import Git, Identity, Remote
@@ -45,18 +52,24 @@ HOUR = 3600.0
 @dataclass(slots=True, kw_only=True)
 class Demo:
     """One run of the factory. `kill`: title of the issue whose first run dies; `auth`: which
-    token pushes (with "token" CI waits until the maintainer approves its runs)."""
+    token pushes (with "token" CI waits until the maintainer approves its runs); `slots`: tasks at
+    work at once. `secrets`: what the repository is to hold for the agents, in memory only."""
 
     project: Project
-    agent_command: str
+    agents: tuple[AgentSettings, ...]
     root: Path
     narrator: Narrator
+    cast: str = "the agent and the maintainer are scripted programs, all else is real"
     remark: tuple[str, str] | None = None
     kill: str | None = None
     late: int = 0  # how many issues get their label only when the slots are full
     auth: str = "pat"
     minutes: float = 10.0
+    slots: int = 2
+    agent_auth: str = "key"
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     _killed: set[int] = field(default_factory=set)
+    _pauses: dict[tuple[str, datetime], Pause] = field(default_factory=dict)
     _hub: LocalGitHub | None = None
 
     @contextmanager
@@ -82,12 +95,39 @@ class Demo:
             finally:
                 maintainer.stop()
 
+    def install(self) -> None:
+        """Install the agents once, before the clock runs: every job finds them.
+
+        :raises AoError: one cannot be installed
+        """
+        for agent in (AGENTS[settings.name] for settings in self.agents):
+            if agent.version is not None:
+                self.narrator.say(f"installing {agent.name} {agent.version}")
+                agent.install(self.installed)
+
     @contextmanager
     def serving(self) -> Iterator[LocalGitHub]:
         bin_folder = Path(sys.executable).parent
-        with LocalGitHub(self.root, path_entries=[bin_folder], max_parallel_jobs=4) as hub:
+        with LocalGitHub(
+            self.root,
+            path_entries=[bin_folder],
+            environment=self._runner(),
+            max_parallel_jobs=4,
+        ) as hub:
             self._hub = hub
             yield hub
+
+    def _runner(self) -> dict[str, str]:
+        """A machine that stays where an agent has to be installed, or has a session to keep."""
+        if all(AGENTS[agent.name].version is None for agent in self.agents):
+            return {}
+        return {"AO_WORK_ROOT": str(self.root / "work"), "AO_AGENTS": str(self.installed)}
+
+    @property
+    def installed(self) -> Path:
+        """Where the agents are installed: once for all jobs, or where the user has them."""
+        given = os.environ.get("AO_AGENTS")
+        return Path(given).absolute() if given else self.root / "agents"
 
     def describe(self) -> str:
         """Where the running local GitHub is, and how to reach it."""
@@ -106,31 +146,45 @@ class Demo:
         repo.protection["main"] = Protection(required_approvals=1)
         token = world.add_token(LOGIN).value
         repo.secrets["AO_TOKEN"] = world.add_token(BOT).value
+        world.passing_secrets[name] = dict(self.secrets)
         tree = self.project.tree
         if not (tree / ".git").exists():
             Git(tree).run("init", "--quiet", "--initial-branch=main", str(tree))
         wish = Wish(
-            agent="command",
-            command=self.agent_command,
+            agent=self.agents[0].name,
+            command=self.agents[0].command,
+            agent_auth=self.agent_auth,
             auth=self.auth,
             action=self._publish_action(hub),
             ci_trust="approve" if self.auth == "token" else "auto",
             verify=(),
         )
-        written = apply(tree, wish, Hosting(name=name, server=hub.url, private=False))
+        hosting = Hosting(name=name, server=hub.url, private=False)
+        written = apply(tree, wish, hosting)
         self._choose(tree)
+        apply(tree, wish, hosting)
         labels.create(self._client(hub, token), Config().labels)
         self._push(hub, token, tree, name)
         files = ", ".join(Path(file.path).name for file in written)
         self.narrator.say(f"{hub.url}/{name}: a local GitHub; init wrote {files}")
-        self.narrator.say("the agent and the maintainer are scripted programs, all else is real")
+        self.narrator.say(self.cast)
         return token
 
     def _choose(self, tree: Path) -> None:
-        """What a maintainer would set: two slots."""
-        config = tree / ".github" / "ao.yml"
-        text = config.read_text(encoding="utf-8").replace("max_parallel: 3", "max_parallel: 2")
-        config.write_text(text, encoding="utf-8")
+        """What a maintainer would set: the slots, and for agents of their own how they work."""
+        path = tree / configuration.PATH
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("max_parallel: 3", f"max_parallel: {self.slots}")
+        if self._runner():
+            agents = [
+                {key: value for key, value in dataclasses.asdict(agent).items() if value}
+                for agent in self.agents
+            ]
+            line = f"agents: {json.dumps(agents)}\n"
+            text = re.sub(r"^agents:\n(  .*\n)+", lambda _: line, text, flags=re.MULTILINE)
+            text += "\n# The repository is public, and its artifacts hold nothing but a demo.\n"
+            text += "sessions: always\n"
+        path.write_text(text, encoding="utf-8")
 
     def _publish_action(self, hub: LocalGitHub) -> str:
         """Our own action as a repository with a release tag; its commit, for `uses:`."""
@@ -218,6 +272,7 @@ class Demo:
             elif time.monotonic() - quiet_since > IDLE:
                 if moved >= 3 and self._stuck(hub, token):
                     return
+                self._pauses |= self._paused(hub)
                 moved += 1
                 self.narrator.say("nothing happens: an hour passes on the local GitHub's clock")
                 hub.world.clock.advance(HOUR)
@@ -233,9 +288,22 @@ class Demo:
         return len(self._finished(hub)) == len(self.project.issues)
 
     def _finished(self, hub: LocalGitHub) -> dict[int, TaskRecord]:
+        with self._ledger(hub) as ledger:
+            return ledger.history()
+
+    def _book(self, hub: LocalGitHub) -> Book:
+        with self._ledger(hub) as ledger:
+            return ledger.read().book
+
+    def _paused(self, hub: LocalGitHub) -> dict[tuple[str, datetime], Pause]:
+        paused = self._book(hub).fleet.paused
+        return {(agent, pause.since): pause for agent, pause in paused.items()}
+
+    @contextmanager
+    def _ledger(self, hub: LocalGitHub) -> Iterator[Ledger]:
         remote = Remote(str(hub.world.git_dir(self.project.name)))
         with tempfile.TemporaryDirectory() as scratch:
-            return Ledger(Git.scratch(Path(scratch), remote)).history()
+            yield Ledger(Git.scratch(Path(scratch), remote))
 
     def _stuck(self, hub: LocalGitHub, token: str) -> bool:
         rows = self._rows(hub, token)
@@ -255,61 +323,22 @@ class Demo:
         remote = Remote(client.address.repository(client.repository), token)
         with tempfile.TemporaryDirectory() as scratch:
             ledger = Ledger(Git.scratch(Path(scratch), remote))
-            policy = Config().policy()
+            policy = configuration.load(self.project.tree).policy()
             reconciler = Reconciler(
                 client=client, ledger=ledger, policy=policy, say=lambda _line: None
             )
             return status.rows(reconciler.look(), policy)
 
     def _result(self, hub: LocalGitHub, token: str, seconds: float) -> dict[str, Any]:
-        requests = {kind: hub.world.requests.get(kind, 0) for kind in ("rest", "graphql", "git")}
-        finished = self._finished(hub)
-        open_rows = {row["issue"]: row for row in self._rows(hub, token)}
-        with hub.world.lock:
-            repo = hub.world.repositories[self.project.name]
-            issues = {n: issue.title for n, issue in repo.issues.items() if not issue.is_pull}
-            heads = [pull.head_ref for pull in repo.pulls.values()]
-            runs = [
-                {
-                    "workflow": Path(run.path).name,
-                    "name": run.display_title,
-                    "event": run.event,
-                    "conclusion": run.conclusion,
-                }
-                for run in sorted(repo.runs, key=lambda run: run.id)
-            ]
-        tasks = [
-            self._task(number, title, finished.get(number), open_rows.get(number))
-            for number, title in sorted(issues.items())
-        ]
-        return {
-            "repository": self.project.name,
-            "seconds": round(seconds, 1),
-            "tasks": tasks,
-            "runs": runs,
-            "requests": requests,
-            "duplicates": len(heads) - len(set(heads)),
-        }
-
-    def _task(
-        self, number: int, title: str, record: TaskRecord | None, row: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        if record is not None and record.finished is not None:
-            attempts = [
-                {"epoch": a.epoch, "reason": a.reason.value, "outcome": a.outcome.value}
-                for a in record.attempts
-            ]
-            phase, pull = record.finished.value, record.pull
-        else:
-            attempts = row["attempts"] if row else []
-            phase, pull = (row["phase"], row["pull"]) if row else ("queued", None)
-        return {
-            "issue": number,
-            "title": title,
-            "phase": phase,
-            "pull": pull,
-            "attempts": attempts,
-        }
+        outcome = Outcome(
+            hub=hub,
+            repository=self.project.name,
+            records={**self._book(hub).tasks, **self._finished(hub)},
+            rows=self._rows(hub, token),
+            pauses=[(agent, pause) for (agent, _), pause in sorted(self._pauses.items())],
+            seconds=seconds,
+        )
+        return outcome.value()
 
     def _client(self, hub: LocalGitHub, token: str) -> Client:
         address = Address(api=hub.api_url, graphql=hub.graphql_url, server=hub.url)
@@ -321,30 +350,3 @@ class Demo:
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=base, headers=headers, timeout=30) as api:
             yield api
-
-
-def print_result(result: dict[str, Any], narrator: Narrator) -> None:
-    """The final table, for people."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("issue", "title", "phase", "pull", "attempts"):
-        table.add_column(title, no_wrap=title != "attempts")
-    for task in result["tasks"]:
-        attempts = ", ".join(f"{a['reason']}: {a['outcome']}" for a in task["attempts"])
-        pull = f"#{task['pull']}" if task["pull"] else "-"
-        table.add_row(f"#{task['issue']}", task["title"], task["phase"], pull, attempts)
-    console = narrator.console()
-    console.print()
-    console.print(table)
-    requests = result["requests"]
-    console.print(
-        f"\n{len(result['runs'])} workflow runs in {result['seconds']:g} s; "
-        f"{requests['rest']} REST, {requests['graphql']} GraphQL and {requests['git']} git "
-        f"requests; {result['duplicates']} duplicate pull requests",
-        highlight=False,
-    )
-
-
-def dump(result: dict[str, Any]) -> str:
-    return json.dumps(result, indent=2)

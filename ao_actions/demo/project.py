@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ class Project:
     issues: tuple[tuple[str, str], ...]
 
 
-def small_project(tree: Path) -> Project:
-    """Write the demo's own project."""
+def small_project(tree: Path, titles: Container[str] | None = None) -> Project:
+    """Write the demo's own project; with all of its issues, or those of these titles."""
     files = {
         "README.md": README,
         "tally/__init__.py": CODE,
@@ -85,7 +86,8 @@ def small_project(tree: Path) -> Project:
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    return Project(name="acme/tally", tree=tree, issues=ISSUES)
+    issues = tuple(issue for issue in ISSUES if titles is None or issue[0] in titles)
+    return Project(name="acme/tally", tree=tree, issues=issues)
 
 
 def own_project(source: Path, issues: Path, tree: Path, ci_command: str | None) -> Project:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket as sockets
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,6 +36,7 @@ class LocalGitHub:
         clock: Clock | None = None,
         act_path: str | None = None,
         path_entries: Sequence[Path] = (),
+        environment: Mapping[str, str] | None = None,
         max_parallel_jobs: int = 2,
     ) -> None:
         root = root.absolute()
@@ -56,6 +57,7 @@ class LocalGitHub:
                 self.world,
                 act_path=act_path,
                 path_entries=path_entries,
+                environment=environment,
                 max_parallel_jobs=max_parallel_jobs,
             )
         config = uvicorn.Config(

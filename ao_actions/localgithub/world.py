@@ -114,6 +114,8 @@ class World:
         self.requests: dict[str, int] = {"rest": 0, "graphql": 0, "git": 0}
         self.base_url = "http://127.0.0.1"
         self.actions: ActionsPort | None = None
+        # by repository: secrets that are somebody's and that no file of ours is to hold
+        self.passing_secrets: dict[str, dict[str, str]] = {}
         # (repository, pull) -> ((head, base), merge commit or None): known test merges
         self.test_merges: dict[tuple[str, int], tuple[tuple[str, str | None], str | None]] = {}
         self._state = state

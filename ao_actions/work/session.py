@@ -176,9 +176,17 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     try:
         result, verified = turns.play()
         result = measured.judge(result)
+        if session is None and _unanswered(result):
+            result = replace(result, session=None)
     finally:
         measured.close()
     return _pack(attempt, tree, _keep(attempt, agent, assignment, result), verified)
+
+
+def _unanswered(result: Result) -> bool:
+    """Whether a limit came before the model's first word: then there is nothing to go on with,
+    and the task need not wait for this agent."""
+    return result.outcome is Said.LIMITED and result.usage.output_tokens == 0
 
 
 def _agent(claim: Claim) -> Agent:

@@ -33,7 +33,7 @@ def keep(agent: Agent, assignment: Assignment, session: str | None, folder: Path
         return False
     target = folder / FOLDER
     for file in files:
-        place = target / file.relative_to(assignment.scratch)
+        place = target / _shown(file.relative_to(assignment.scratch).as_posix())
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(_scrubbed(file.read_bytes(), secrets_of(assignment)))
     index = {"agent": agent.name, "session": session, "checkout": str(assignment.checkout)}
@@ -89,11 +89,20 @@ def _index(packed: zipfile.ZipFile) -> tuple[str, str, str] | None:
         return None
 
 
+def _shown(name: str) -> str:
+    """A path that is in an artifact under this name: by default hidden files are left out."""
+    return re.sub(r"(^|/)\.", r"\1%2E", name)
+
+
+def _hidden(name: str) -> str:
+    return re.sub(r"(^|/)%2E", r"\1.", name)
+
+
 def _members(packed: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
     """The files below the session's folder, by their path in it."""
     for item in packed.infolist():
         if item.filename.startswith(f"{FOLDER}/") and not item.is_dir():
-            yield item.filename.removeprefix(f"{FOLDER}/"), item
+            yield _hidden(item.filename.removeprefix(f"{FOLDER}/")), item
 
 
 def _allowed(name: str, patterns: Sequence[str]) -> bool:

@@ -4,6 +4,9 @@ A hosted runner is new each time: everything lies below its temporary folder. A 
 own may name a lasting folder in AO_WORK_ROOT. Then each task has a folder of its own there, at the
 same path in every attempt (agents' sessions are tied to it), and a mirror of the repository is
 kept, so that only what is new is fetched.
+
+AO_AGENTS names a folder with agents that are installed already (a prepared image): what is missing
+there is put there.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ao_actions import runtime
@@ -68,16 +71,23 @@ def places(
 ) -> Places:
     """This machine's places for a task. `shared`: another user has to get to them.
 
-    :raises ConfigError: AO_WORK_ROOT is not an absolute path
+    :raises ConfigError: AO_WORK_ROOT or AO_AGENTS is not an absolute path
     """
-    root = environment.get("AO_WORK_ROOT")
-    if not root and shared:  # a runner's own folder is often closed to others
-        return Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
-    if not root:
-        return Places.under(runtime.work_root(environment))
-    if not Path(root).is_absolute():
-        raise ConfigError(f"AO_WORK_ROOT must be an absolute path, not {root!r}")
-    return Places.kept(Path(root), repository, issue)
+    root, agents = (_folder(environment, name) for name in ("AO_WORK_ROOT", "AO_AGENTS"))
+    if root is not None:
+        found = Places.kept(root, repository, issue)
+    elif shared:  # a runner's own folder is often closed to others
+        found = Places.under(Path(tempfile.gettempdir()) / f"ao-{os.geteuid()}")
+    else:
+        found = Places.under(runtime.work_root(environment))
+    return found if agents is None else replace(found, agents=agents)
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    path = environment.get(name)
+    if path and not Path(path).is_absolute():
+        raise ConfigError(f"{name} must be an absolute path, not {path!r}")
+    return Path(path) if path else None
 
 
 def own(places: Places) -> None:

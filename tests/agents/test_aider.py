@@ -217,7 +217,7 @@ def test_its_command_line() -> None:
     argv = AIDER.argv(assignment, ("/cache/python", "/cache/aider"))
     assert argv[:2] == ["/cache/python", "-c"]
     assert argv[3:9] == ["/s/aider/chat.md", "begin", "/s/aider/tags", "7", "4", "/cache/aider"]
-    assert "--set-env=OPENAI_API_BASE=http://127.0.0.1:1/v1" in argv
+    assert "--openai-api-base=http://127.0.0.1:1/v1" in argv
     assert {"--model=openai/gpt-x", "--weak-model=openai/gpt-x"} < set(argv)
     assert argv[-1] == "--message-file=/b"
     assert "--restore-chat-history" not in argv
@@ -227,10 +227,18 @@ def test_its_command_line() -> None:
     assert {"--restore-chat-history", "--model=openai/gpt-x"} < set(again)
 
 
+def test_anthropic() -> None:
+    where = endpoint("ANTHROPIC_API_KEY", "anthropic", url="http://127.0.0.1:1")
+    argv = AIDER.argv(replace(ASSIGNMENT, endpoint=where, model="claude-x"), ("p", "a"))
+    assert {"--set-env=ANTHROPIC_API_BASE=http://127.0.0.1:1", "--model=anthropic/claude-x"} < set(
+        argv
+    )
+
+
 def test_without_a_key_or_model() -> None:
     """Its own defaults, and another provider's names, are left alone."""
     argv = AIDER.argv(replace(ASSIGNMENT, endpoint=None), ("p", "a"))
-    assert not [word for word in argv if word.startswith(("--model=", "--set-env"))]
+    assert not [word for word in argv if word.startswith(("--model=", "--openai-api-base"))]
     argv = AIDER.argv(replace(ASSIGNMENT, endpoint=None, model="deepseek/x"), ("p", "a"))
     assert "--model=deepseek/x" in argv
 

@@ -20,7 +20,8 @@ from ao_actions.agents.runtimes import PROCESS, Docker, Runtime, User
 from ao_actions.errors import AgentError
 from tests.agents.processes import alive
 
-NOBODY = "nobody"
+# A user that every Linux has and that runs nothing (other tests are "nobody").
+NOBODY = "games"
 
 
 def may_be_another_user() -> bool:
@@ -128,7 +129,7 @@ def test_two_attempts_under_one_user_would_end_each_other(place: Path) -> None:
             assert other.stdout is not None
             assert other.stdout.readline() == b"up\n"
             (place / "second" / "checkout").mkdir(parents=True)
-            with pytest.raises(AgentError, match="another attempt runs under the user nobody"):
+            with pytest.raises(AgentError, match="another attempt runs under the user games"):
                 sh(User(NOBODY), place / "second", "true")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 
-def ao(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def ao(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ao_actions", *args],
         cwd=cwd,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,

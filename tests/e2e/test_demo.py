@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ao_actions.agents import AGENTS, providers
+from ao_actions.config import AgentSettings
+from ao_actions.demo import command, stage
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
 from ao_actions.demo.project import Project, small_project
+from ao_actions.demo.stage import Wish
+from ao_actions.errors import ConfigError
 from ao_actions.git import Git, Remote
 from ao_actions.ledger import LEDGER, Ledger, book_from
 from ao_actions.localgithub.server import LocalGitHub
@@ -100,10 +107,62 @@ def test_demo_repo_runs_on_a_repository_of_ones_own(tmp_path: Path) -> None:
     assert git.run("status", "--porcelain") == ""
 
 
-def test_demo_options_that_do_not_go_together(tmp_path: Path) -> None:
+OWN = {"repo": Path(), "issues": Path("i.yml"), "agent_command": "true"}
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"repo": Path()}, "--issues"),
+        ({**OWN, "agent": "claude-code"}, "leave out --repo"),
+        ({**OWN, "scenario": "limits"}, "leave out --repo"),
+        ({"scenario": "limits", "agent": "codex"}, "leave out --agent"),
+        ({"scenario": "limits", "model_server": "http://127.0.0.1:1"}, "leave out --agent"),
+        ({"model_server": "scripted"}, "needs --agent"),
+        ({"agent": "codex", "model_server": "there"}, "'scripted' or a URL"),
+        ({"agent": "codx", "model_server": "scripted"}, "did you mean 'codex'?"),
+        ({"agent": "command", "model_server": "scripted"}, "it is a program of yours"),
+        ({"agent": "codex"}, "set OPENAI_API_KEY (what it does then costs money)"),
+    ],
+)
+def test_demo_options_that_do_not_go_together(
+    options: dict[str, Any], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigError, match=re.escape(word)):
+        command.run(Wish(**options), as_json=True, serve=False)
+
+
+def test_demo_wrong_options_are_exit_code_3(tmp_path: Path) -> None:
     done = ao("demo", "--repo", ".", cwd=tmp_path)
     assert done.returncode == 3
     assert "--issues" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "agent_auth"),
+    [("ANTHROPIC_API_KEY", "key"), ("CLAUDE_CODE_OAUTH_TOKEN", "oauth")],
+)
+def test_demo_hands_over_the_user_s_own_key(
+    held: str, agent_auth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claude = AGENTS["claude-code"]
+    for name in providers.names(claude):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(held, "a-key-of-mine")
+    with ExitStack() as stack:
+        demo = stage.prepare(Wish(agent="claude-code"), tmp_path, stack).demo
+    assert demo.secrets == {held: "a-key-of-mine"}
+    assert demo.agent_auth == agent_auth
+    assert demo.cast.endswith(f"its model calls are paid with your {held}")
+
+
+def test_demo_asks_somebody_s_own_server_with_a_key_that_is_none(tmp_path: Path) -> None:
+    wish = Wish(agent="codex", model_server="http://127.0.0.1:8099/")
+    with ExitStack() as stack:
+        demo = stage.prepare(wish, tmp_path, stack).demo
+    assert demo.secrets["OPENAI_BASE_URL"] == "http://127.0.0.1:8099/v1"
+    assert demo.secrets["OPENAI_API_KEY"].startswith("sk-demo-")
 
 
 @pytest.mark.parametrize(
@@ -137,9 +196,10 @@ def test_with_the_workflow_s_own_token_ci_waits_for_a_human(tmp_path: Path) -> N
     (root / "agent").mkdir(parents=True)
     project = small_project(tmp_path / "tree")
     recorder = Recorder()
+    program = f"{sys.executable} -m ao_actions.demo.agent {root / 'agent'}"
     demo = Demo(
         project=Project(name=project.name, tree=project.tree, issues=project.issues[:1]),
-        agent_command=f"{sys.executable} -m ao_actions.demo.agent {root / 'agent'}",
+        agents=(AgentSettings(name="command", command=program),),
         root=root,
         narrator=recorder,
         auth="token",

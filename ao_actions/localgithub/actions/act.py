@@ -66,14 +66,13 @@ def prepare(job: Invocation) -> list[str]:
     _write(git / "config", "[core]\n\trepositoryformatversion = 0\n")
     _write(job.folder / "event.json", json.dumps(job.payload))
     _write(job.folder / "job.yml", job.workflow)
-    _write(job.folder / "secrets", _dotenv(job.secrets))
     arguments = [
         job.event,
         *("-C", str(job.folder / "empty"), "-e", str(job.folder / "event.json")),
         *("-W", str(job.folder / "job.yml"), "-P", f"{RUNNER}=-self-hosted"),
         *("--json", "--rm", "--no-skip-checkout", "--no-cache-server"),
         *("--use-new-action-cache", "--action-cache-path", str(job.folder / "cache")),
-        *("--secret-file", str(job.folder / "secrets"), "-a", job.actor),
+        *("--secret-file", "/dev/stdin", "-a", job.actor),
         *("--env-file", os.devnull, "--var-file", os.devnull, "--input-file", os.devnull),
     ]
     for name, value in job.environment.items():
@@ -124,11 +123,20 @@ class Process:
                 "LANG": "C.UTF-8",
                 MARK: job.mark,
             },
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self._tell(job.secrets)
+
+    def _tell(self, secrets: Mapping[str, str]) -> None:
+        """Hands the secrets over: a file, argument or variable could be read by every step."""
+        pipe = self._process.stdin
+        if pipe is None:
+            raise RuntimeError("act was started without a pipe")
+        with contextlib.suppress(BrokenPipeError), pipe:  # act may have ended already
+            pipe.write(_dotenv(secrets).encode())
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """act's records as they come; a line that is not JSON comes as {"msg": line}."""

@@ -48,12 +48,14 @@ class Runner:
         *,
         act: str,
         path_entries: Sequence[Path],
+        environment: Mapping[str, str],
         keep: bool,
     ) -> None:
         self._world = world
         self._sources = sources
         self._act = act
         self._path_entries = tuple(path_entries)
+        self._own = dict(environment)
         self._keep = keep
         self.progress: Callable[[], None] = lambda: None  # told of every step's begin and end
         self.runtime_tokens: dict[str, tuple[ActiveRun, Leg]] = {}
@@ -107,7 +109,10 @@ class Runner:
         return _Plan(
             token=token,
             runtime_token=runtime_token,
-            secrets=dict(active.repo.secrets),
+            secrets={
+                **active.repo.secrets,
+                **self._world.passing_secrets.get(active.repo.full_name, {}),
+            },
             scope=scope,
             timeout=DEFAULT_TIMEOUT_MINUTES,
         )
@@ -225,13 +230,17 @@ class Runner:
         variables = {
             f"GITHUB_{name.upper()}": expressions.to_string(github[name]) for name in names
         }
-        return variables | {
-            "SHA_REF": str(github["sha"]),  # act's name for GITHUB_SHA
-            "RUNNER_NAME": leg.job.runner_name or "",
-            "RUNNER_ENVIRONMENT": "github-hosted",
-            "ACTIONS_RESULTS_URL": f"{github['api_url']}/actions-results",
-            "ACTIONS_RUNTIME_TOKEN": plan.runtime_token,
-        }
+        return (
+            self._own
+            | variables
+            | {
+                "SHA_REF": str(github["sha"]),  # act's name for GITHUB_SHA
+                "RUNNER_NAME": leg.job.runner_name or "",
+                "RUNNER_ENVIRONMENT": "github-hosted",
+                "ACTIONS_RESULTS_URL": f"{github['api_url']}/actions-results",
+                "ACTIONS_RUNTIME_TOKEN": plan.runtime_token,
+            }
+        )
 
     # -- during
 

@@ -32,6 +32,7 @@ class ActionsService:
 
     `actions` maps "owner/repo" to a directory that serves every ref of that action; GitHub's
     own few are there already, and other actions are found in the world's repositories.
+    `environment` is the runner's own, which every job inherits.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ActionsService:
         *,
         act_path: str | None = None,
         path_entries: Sequence[Path] = (),
+        environment: Mapping[str, str] | None = None,
         max_parallel_jobs: int = 2,
         actions: Mapping[str, Path] | None = None,
         keep: bool = False,
@@ -49,7 +51,12 @@ class ActionsService:
         self.recorder = Recorder(world)
         self.sources = Sources(world, actions or {})
         self.runner = Runner(
-            world, self.sources, act=act.find(act_path), path_entries=path_entries, keep=keep
+            world,
+            self.sources,
+            act=act.find(act_path),
+            path_entries=path_entries,
+            environment=environment or {},
+            keep=keep,
         )
         self.engine = Engine(world, self.recorder, self.runner.execute, max_parallel_jobs)
         self.runner.progress = self.engine.notify
