@@ -128,12 +128,14 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """Run the failed jobs of a run once more."""
+    """Run the failed jobs of a run once more. `head`: the commit that it checks; when that is
+    done again, a pass is woken."""
 
     line: ClassVar[str] = "task {0.issue}: re-run the failed jobs of run {0.run_id}"
     issue: int
     run_id: int
     because: str
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -326,6 +326,7 @@ def _rerun_effects(record: TaskRecord, old: TaskRecord | None) -> Iterator[actio
             yield actions.Rerun(
                 issue=record.issue,
                 run_id=rerun.run_id,
+                head=rerun.head,
                 because=f"checks of {rerun.head[:7]} once more ({rerun.asked} of {checks.ASKED})",
             )
 

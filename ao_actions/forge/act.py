@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ao_actions.core import actions, feedback, projection
 from ao_actions.errors import AuthError, ForgeError, NotFoundError
 from ao_actions.forge.client import Client, Json
-from ao_actions.forge.observe import WORK_WORKFLOW, missing_workflow
+from ao_actions.forge.observe import REVIEW_WORKFLOW, WORK_WORKFLOW, missing_workflow
 
 What = Literal["created", "updated", "unchanged"]
 
@@ -49,7 +49,7 @@ def perform(client: Client, effect: actions.Effect, default_branch: str) -> Perf
         case actions.Dispatch():
             return _dispatch(client, effect, default_branch)
         case actions.Rerun():
-            return _run_call(client, effect.run_id, "rerun-failed-jobs")
+            return _rerun(client, effect)
         case actions.Cancel():
             return _run_call(client, effect.run_id, "cancel")
         case actions.OpenPull():
@@ -86,6 +86,26 @@ def _dispatch(client: Client, effect: actions.Dispatch, default_branch: str) -> 
     inputs = {"task": str(effect.issue), "epoch": str(effect.epoch), "reason": str(effect.reason)}
     dispatch_workflow(client, WORK_WORKFLOW, default_branch, inputs)
     return Performed("created")
+
+
+def _rerun(client: Client, effect: actions.Rerun) -> Performed:
+    done = _run_call(client, effect.run_id, "rerun-failed-jobs")
+    if effect.head is not None:
+        _wait_again(client, effect.head)
+    return done
+
+
+def _wait_again(client: Client, head: str) -> None:
+    """No event tells that a re-run is over: so the job that waited for the head's checks waits
+    once more. Its run is the first on the head; one that still goes on will see the re-run."""
+    path = f"actions/workflows/{REVIEW_WORKFLOW}/runs"
+    try:
+        runs = client.pages(path, key="workflow_runs", head_sha=head, event="pull_request")
+    except NotFoundError:
+        return  # without that workflow the next scheduled pass sees it
+    first = min(runs, key=lambda run: int(run["id"]), default=None)
+    if first is not None and first["status"] == "completed":
+        _run_call(client, int(first["id"]), "rerun")
 
 
 def _run_call(client: Client, run_id: int, verb: str) -> Performed:

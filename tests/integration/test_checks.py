@@ -369,3 +369,28 @@ def test_an_issue_about_files_of_an_open_pull_request(factory: Factory, *, held:
         assert [row["because"] for row in rows(done.snapshot, policy) if said in row["because"]]
     else:
         assert any(said in line for line in factory.said)
+
+
+REVIEW = """name: ao-review
+on: pull_request
+jobs:
+  wake:
+    runs-on: ubuntu-latest
+    steps:
+      - run: 'true'
+"""
+
+
+def test_the_job_that_wakes_a_pass_waits_for_the_re_run_too(factory: Factory) -> None:
+    factory.push("main", {".github/workflows/ao-review.yml": REVIEW})
+    published(factory, FAILS)
+    ci(factory)
+
+    def waits() -> list[tuple[int, str]]:
+        runs = [run for run in factory.repo.runs if run.path.endswith("ao-review.yml")]
+        return [(run.run_attempt, run.status) for run in runs]
+
+    factory.until(lambda: waits() == [(1, "completed")])
+    factory.reconcile()
+    ci(factory, 2)
+    factory.until(lambda: waits() == [(2, "completed")])
