@@ -312,6 +312,7 @@ FORGED = (
     [
         pytest.param(FORGED.encode(), id="forged commands"),
         pytest.param(FORGED.encode("utf-16"), id="utf-16"),
+        pytest.param((FORGED * 20_000).encode("utf-16"), id="utf-16, and cut"),
         pytest.param(b"x" * 50_000_000, id="50 MB on one line"),
         pytest.param((STAMP + "Error: no\n").encode() * 1_200_000, id="50 MB"),
         pytest.param(hashlib.shake_128(b"ao").digest(3_000_000), id="binary"),
