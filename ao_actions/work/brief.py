@@ -6,7 +6,8 @@ wrote stands in fences that it cannot close.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ao_actions.config import Config
 from ao_actions.core import text
@@ -14,6 +15,15 @@ from ao_actions.core.model import Phase, Thread
 from ao_actions.rendering import render
 
 LIMIT = 40_000  # characters of any one outside text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A review's text or a comment. `name`: what it is called in the brief ("C1")."""
+
+    name: str
+    author: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +37,9 @@ class Assigned:
     reason: Phase
     base: str
     failures: tuple[tuple[str, str], ...] = ()  # job name, excerpt of its log
-    reviews: tuple[tuple[str, str], ...] = ()  # author, body
+    words: tuple[Words, ...] = ()
     threads: tuple[tuple[str, Thread], ...] = ()  # its name in the brief ("T1"), the thread
+    applied: Mapping[str, str] = field(default_factory=dict)  # thread's name to words
 
 
 def write(assigned: Assigned, config: Config) -> str:
@@ -42,7 +53,12 @@ def write(assigned: Assigned, config: Config) -> str:
         rules=config.rules.strip(),
         issue=_quoted(f"{assigned.title}\n\n{assigned.body}"),
         feedback=_feedback(assigned),
-        threads="\n\n".join(_thread(name, thread) for name, thread in assigned.threads),
+        threads="\n\n".join(
+            [
+                *(_thread(name, thread, assigned.applied) for name, thread in assigned.threads),
+                *(_words(words) for words in assigned.words),
+            ]
+        ),
     )
 
 
@@ -84,17 +100,22 @@ def _feedback(assigned: Assigned) -> str:
                 "conflict in the checkout (search for `<<<<<<<`), keeping what both sides meant."
             )
         case Phase.CHANGES_REQUESTED:
-            bodies = [f"@{author} wrote:\n\n{_quoted(body)}" for author, body in assigned.reviews]
-            return "\n\n".join(["A reviewer asks for changes to your pull request.", *bodies])
+            return "Reviewers have something to say about your pull request: see below."
         case _:
             return ""
 
 
-def _thread(name: str, thread: Thread) -> str:
+def _words(words: Words) -> str:
+    quoted = _quoted(f"@{words.author}:\n{words.body}")
+    return f"### {words.name}\n\n{quoted}"
+
+
+def _thread(name: str, thread: Thread, applied: Mapping[str, str]) -> str:
     where = f"{thread.path}:{thread.line}" if thread.line else thread.path
     said = [f"@{c.author}:\n{c.body}" for c in thread.comments]
     quoted = _quoted("\n\n".join(said))
-    return f"### {name} at `{text.line(where, limit=300)}`\n\n{quoted}"
+    became = f"\n\nIts suggestion: {applied[name]}" if name in applied else ""
+    return f"### {name} at `{text.line(where, limit=300)}`\n\n{quoted}{became}"
 
 
 def _quoted(outside: str) -> str:
