@@ -34,6 +34,8 @@ def cli() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the plan and its reasons; change nothing.")
 def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # noqa: FBT001
     """One pass: look at issues, pull requests and runs; do what is due."""
+    import time
+
     from ao_actions import reconcile as module
     from ao_actions import runtime
     from ao_actions.core import actions
@@ -46,7 +48,10 @@ def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # 
         policy=config.policy(),
         say=_quiet if as_json or dry_run else _say,
     )
-    done = reconciler.run(dry=dry_run)
+    if runtime.in_actions() and not dry_run:
+        done = reconciler.run_settled(time.sleep)
+    else:
+        done = reconciler.run(dry=dry_run)
     rows = insight.rows(done.snapshot, config.policy())
     lines = [
         f"{actions.describe(step.action)}: {step.result} ({step.action.because})"

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ao_actions.core.model import Labels, Policy
+from ao_actions.core.model import Budget, Labels, Policy
 from ao_actions.errors import ConfigError
 
 PATH = ".github/ao.yml"
@@ -55,9 +55,8 @@ class Config:
     turns: int | None = None
     minutes: int = 45
     max_parallel: int = 3
-    max_attempts: int = 4
-    usd_per_attempt: float = 5.0
-    usd_per_task: float = 20.0
+    budget: Budget = field(default_factory=Budget)
+    bots: tuple[str, ...] = ()
     auth: str = "token"
     ci_trust: str = "approve"
     agent_auth: str = "key"
@@ -77,10 +76,9 @@ class Config:
         """The part that decisions are made from."""
         return Policy(
             max_parallel=self.max_parallel,
-            max_attempts=self.max_attempts,
+            budget=self.budget,
             agents=tuple(agent.name for agent in self.agents),
-            usd_per_attempt=self.usd_per_attempt,
-            usd_per_task=self.usd_per_task,
+            bots=self.bots,
             attempt_limit=timedelta(minutes=self.minutes),
             branch_prefix=self.branch_prefix,
             labels=self.labels,
@@ -151,7 +149,9 @@ def parse(text: str) -> Config:
 
 def _unknown(values: Mapping[Any, Any]) -> Iterator[str]:
     for name in values:
-        if name not in KEYS:
+        if name in MOVED:
+            yield f"{name} is now `{MOVED[name]}` of the mapping `budget:`"
+        elif name not in KEYS:
             near = difflib.get_close_matches(str(name), KEYS, n=1, cutoff=0.4)
             hint = f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(KEYS)})"
             yield f"unknown key {str(name)!r}{hint}"
@@ -183,6 +183,30 @@ def _money(value: Any) -> float:
     if type(value) not in (int, float) or not 0 < value <= 10_000:
         raise ValueError
     return float(value)
+
+
+def _maybe_money(value: Any) -> float | None:
+    return None if value is None else _money(value)
+
+
+def _budget(value: Any) -> Budget:
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - readers speak in ValueError
+    amounts = {}
+    for name, amount in value.items():
+        if name not in AMOUNTS:
+            raise ValueError(f"{name!r} is none of {', '.join(AMOUNTS)}")
+        read, wanted = AMOUNTS[name]
+        try:
+            amounts[name] = read(amount)
+        except ValueError:
+            raise ValueError(f"{name}: {wanted} is wanted") from None
+    return Budget(**amounts)
+
+
+def _bots(value: Any) -> tuple[str, ...]:
+    """GitHub writes a bot's login with and without `[bot]`, and a person may have the other."""
+    return tuple(f"{name.removesuffix('[bot]')}[bot]" for name in _lines(value))
 
 
 def _text(value: Any) -> str:
@@ -285,6 +309,23 @@ def _runtime(value: Any) -> RuntimeSettings:
     return RuntimeSettings(kind="docker", image=image, network=network)
 
 
+_ATTEMPTS = (_whole(1, 50), "a whole number from 1 to 50")
+_DOLLARS = (_money, "an amount of dollars above 0")
+AMOUNTS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "attempts": _ATTEMPTS,
+    "attempts_per_failure": _ATTEMPTS,
+    "review_rounds": _ATTEMPTS,
+    "usd_per_attempt": _DOLLARS,
+    "usd_per_task": _DOLLARS,
+    "usd_per_day": (_maybe_money, "an amount of dollars above 0, or null"),
+}
+# Keys of earlier versions, and what they are called in `budget:`.
+MOVED = {
+    "max_attempts": "attempts",
+    "usd_per_attempt": "usd_per_attempt",
+    "usd_per_task": "usd_per_task",
+}
+
 KEYS: Mapping[str, Key] = {
     "agents": Key(_agents, "a list of agents", "which agents work, first choice first"),
     "verify": Key(_lines, "a list of commands", "commands that must pass before a hand-off"),
@@ -295,9 +336,8 @@ KEYS: Mapping[str, Key] = {
     "turns": Key(_whole(1, 1000), "a whole number from 1 to 1000", "turns of one attempt"),
     "minutes": Key(_whole(1, 330), "a whole number from 1 to 330", "minutes of one attempt"),
     "max_parallel": Key(_whole(1, 100), "a whole number from 1 to 100", "tasks at work at once"),
-    "max_attempts": Key(_whole(1, 50), "a whole number from 1 to 50", "attempts per task"),
-    "usd_per_attempt": Key(_money, "an amount of dollars above 0", "money for one attempt"),
-    "usd_per_task": Key(_money, "an amount of dollars above 0", "money for one task"),
+    "budget": Key(_budget, "a mapping of amounts", "attempts and money, per task and per day"),
+    "bots": Key(_bots, "a list of bots' names", "bots whose reviews and comments count"),
     "auth": Key(_one_of(*AUTHS), "token, pat or app", "which token pushes and opens PRs"),
     "ci_trust": Key(_one_of(*TRUSTS), "approve or auto", "whether CI waits for a click"),
     "agent_auth": Key(

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ao_actions.config import Config
-from ao_actions.core import actions, pauses, text, transitions
+from ao_actions.core import actions, budget, pauses, text, transitions
 from ao_actions.core.model import (
     Book,
     Claim,
@@ -33,8 +33,9 @@ from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
-from ao_actions.work import handoff, inspection, reading, session
+from ao_actions.work import handoff, inspection, reading, replies, session
 from ao_actions.work.handoff import Handoff, TaintedError
+from ao_actions.work.replies import Made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Verdict:
     commit: str | None = None
     spent: Spent | None = None
     replies: tuple[Reply, ...] = ()
+    skipped: tuple[str, ...] = ()
     stop: Stop | None = None
     limit: Limit | None = None
     session: str | None = None
@@ -121,6 +123,9 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
         detail=text.line(given.detail, limit=300),
         spent=given.spent,  # the agent's job says so; the meter's figure comes with the meter
         session=given.session,
+        skipped=tuple(
+            key for name, key in reading.names(claim.items).items() if name in given.skipped
+        ),
     )
     if given.outcome is Outcome.LIMITED:
         now = work.client.now()
@@ -133,7 +138,7 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
         detail = "the work so far was complete"
         return replace(verdict, outcome=Outcome.CHANGES, detail=detail, commit=commit)
     if given.outcome is Outcome.NO_CHANGE:
-        return replace(verdict, replies=_replies(given, claim, commit=None))
+        return replace(verdict, replies=replies.owed(work.client, record, claim, given, None))
     if given.outcome is not Outcome.CHANGES:
         return verdict
     bundle = handoff.bundle(work.folder)
@@ -147,7 +152,7 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
         verdict,
         detail=f"{count} file{'s' if count != 1 else ''} changed",
         commit=commit,
-        replies=_replies(given, claim, commit=commit),
+        replies=replies.owed(work.client, record, claim, given, Made(commit, accepted.paths)),
     )
 
 
@@ -222,18 +227,6 @@ def _because(claim: Claim) -> str:
             return "Answer the review"
         case _:
             return "Go on"
-
-
-def _replies(given: Handoff, claim: Claim, *, commit: str | None) -> tuple[Reply, ...]:
-    """One reply per review thread of the claim: the agent's own, or a plain account."""
-    own = {reply.thread: reply.body for reply in given.replies}
-    done = f"Done in {commit[:12]}." if commit else "Nothing was changed."
-    replies = []
-    for name, item in reading.thread_names(claim.items).items():
-        said = text.neutral(own.get(name, given.message), limit=1500)
-        body = "\n\n".join(part for part in (done, said) if part)
-        replies.append(Reply(thread=reading.thread_id(item), item=item, body=body))
-    return tuple(replies)
 
 
 def _refused(work: Publication, rule: str) -> Verdict:
@@ -341,8 +334,10 @@ def _written(
         stop=verdict.stop,
         limit=verdict.limit,
         session=verdict.session,
+        skipped=verdict.skipped,
     )
-    fleet = pauses.ended(book.fleet, published.attempts[-1], record.issue)
+    fleet = budget.settled(book.fleet, claim, verdict.spent)
+    fleet = pauses.ended(fleet, published.attempts[-1], record.issue)
     return replace(book.put(published), fleet=fleet), published
 
 
@@ -361,10 +356,7 @@ def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdic
             because="its commit was pushed",
         )
         steps.append(partial(act.open_pull, work.pusher, opening))
-    steps += [
-        partial(act.answer, work.client, reply.thread, reply.item, reply.body)
-        for reply in verdict.replies
-    ]
+    steps += [partial(act.answer, work.client, reply.number, reply) for reply in verdict.replies]
     for step in steps:
         try:
             done = step()

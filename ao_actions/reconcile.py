@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from ao_actions.core import actions
+from ao_actions.core import actions, feedback
 from ao_actions.core.decide import decide
 from ao_actions.core.lookup import unknowns
 from ao_actions.core.model import Policy, Snapshot
+from ao_actions.core.tasks import tasks
 from ao_actions.errors import AoError, GitError
 from ao_actions.forge import act, observe
 from ao_actions.forge.client import Client
@@ -116,6 +117,27 @@ class Reconciler:
                 done.append(self._perform(action, seen[-1], failures))
         after = replace(seen[-1], book=written.tip.book)
         return Pass(snapshot=after, steps=tuple(done), failures=tuple(failures))
+
+    def run_settled(self, wait: Callable[[float], None]) -> Pass:
+        """One pass, and a second one when the review that the first saw under way has settled.
+
+        Nothing else would wake a pass then; whoever adds to the review meanwhile wakes one.
+
+        :raises AoError: as `run`
+        """
+        first = self.run()
+        times = (feedback.settles_at(t, self.policy) for t in tasks(first.snapshot, self.policy))
+        due = min((at for at in times if at is not None), default=None)
+        if due is None:
+            return first
+        self.say(f"a review is under way: the next look is at {due:%H:%M:%S} UTC")
+        wait((due - first.snapshot.now).total_seconds() + 1)
+        second = self.run()
+        return replace(
+            second,
+            steps=first.steps + second.steps,
+            failures=first.failures + second.failures,
+        )
 
     def _perform(self, action: actions.Effect, snapshot: Snapshot, failures: list[str]) -> Step:
         """One effect; its failure stops no other (the next pass plans it again)."""

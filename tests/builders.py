@@ -17,6 +17,8 @@ from ao_actions.core.model import (
     Book,
     Check,
     Claim,
+    Comment,
+    Commit,
     Failure,
     Fleet,
     Issue,
@@ -36,6 +38,7 @@ from ao_actions.core.model import (
     TaskRecord,
     Thread,
     Turn,
+    Word,
 )
 from ao_actions.core.phase import run_title
 from ao_actions.core.triage import FailedCheck, Source, judge
@@ -195,7 +198,6 @@ def a_pull(**given: Any) -> Pull:
             "state": "OPEN",
             "author": "ao[bot]",
             "head": "c1",
-            "head_parents": ("b0",),
             "head_at": ago(60),
             "base": "main",
             "checks": (a_check(),),
@@ -209,6 +211,21 @@ def a_comment(**given: Any) -> ReviewComment:
     return ReviewComment(
         **{"id": 100, "author": "ann", "body": "Why?", "created_at": ago(30), **given}
     )
+
+
+def a_remark(body: str = "Please rename it.", **given: Any) -> Comment:
+    """Ann's comment in the conversation of our pull request."""
+    words = {"id": 200, "number": 7, "author": "ann", "body": body, "created_at": ago(30)} | given
+    return Comment(**{"node": f"IC_{words['id']}", **words})
+
+
+def a_commit(oid: str, headline: str = "By hand", **given: Any) -> Commit:
+    return Commit(oid=oid, headline=headline, **given)
+
+
+def a_word(**given: Any) -> Word:
+    said = {"login": "ann", "word": "pause", "at": ago(20), "comment": "command:200"}
+    return Word(**said | given)
 
 
 def a_thread(*comments: ReviewComment, **given: Any) -> Thread:
@@ -232,6 +249,7 @@ def a_review(**given: Any) -> Review:
             "state": "CHANGES_REQUESTED",
             "body": "Please mend it.",
             "submitted_at": ago(30),
+            "node": "PRR_9",
             **given,
         }
     )

@@ -10,7 +10,7 @@ import pytest
 
 from ao_actions import config
 from ao_actions.config import AgentSettings, Config, RuntimeSettings
-from ao_actions.core.model import Labels, Policy
+from ao_actions.core.model import Budget, Labels, Policy
 from ao_actions.errors import ConfigError
 
 
@@ -21,6 +21,16 @@ def test_an_empty_file_is_the_defaults() -> None:
 
 def test_the_defaults_are_the_policys() -> None:
     assert Config().policy() == Policy()
+
+
+BUDGET = Budget(
+    attempts=2,
+    attempts_per_failure=1,
+    review_rounds=3,
+    usd_per_attempt=1.0,
+    usd_per_task=2.5,
+    usd_per_day=9.0,
+)
 
 
 def test_a_full_file() -> None:
@@ -35,9 +45,9 @@ def test_a_full_file() -> None:
         turns: 30
         minutes: 20
         max_parallel: 5
-        max_attempts: 2
-        usd_per_attempt: 1
-        usd_per_task: 2.5
+        budget: {attempts: 2, attempts_per_failure: 1, review_rounds: 3, usd_per_attempt: 1,
+          usd_per_task: 2.5, usd_per_day: 9}
+        bots: [reviewer, "other[bot]"]
         auth: app
         schedule: "5 */6 * * *"
         ci_workflows: [CI, Lint]
@@ -66,9 +76,8 @@ def test_a_full_file() -> None:
         turns=30,
         minutes=20,
         max_parallel=5,
-        max_attempts=2,
-        usd_per_attempt=1.0,
-        usd_per_task=2.5,
+        budget=BUDGET,
+        bots=("reviewer[bot]", "other[bot]"),
         auth="app",
         schedule="5 */6 * * *",
         ci_workflows=("CI", "Lint"),
@@ -94,10 +103,9 @@ def test_a_full_file() -> None:
     assert {name for name in config.KEYS if f"{name}:" in text} == set(config.KEYS)
     assert read.policy() == Policy(
         max_parallel=5,
-        max_attempts=2,
+        budget=BUDGET,
         agents=("claude-code", "command"),
-        usd_per_attempt=1.0,
-        usd_per_task=2.5,
+        bots=("reviewer[bot]", "other[bot]"),
         attempt_limit=timedelta(minutes=20),
         branch_prefix="bot/",
         labels=read.labels,
@@ -131,10 +139,22 @@ def problems(text: str) -> list[str]:
         ("max_parallel: 2.5", "max_parallel: a whole number from 1 to 100 is wanted, not 2.5"),
         ("max_parallel: '3'", "max_parallel: a whole number from 1 to 100 is wanted, not '3'"),
         ("minutes:", "minutes: a whole number from 1 to 330 is wanted, not None"),
-        ("usd_per_task: 0", "usd_per_task: an amount of dollars above 0 is wanted, not 0"),
-        ("usd_per_task: .nan", "usd_per_task: an amount of dollars above 0 is wanted, not nan"),
-        ("usd_per_task: .inf", "usd_per_task: an amount of dollars above 0 is wanted, not inf"),
-        ("usd_per_task: yes", "usd_per_task: an amount of dollars above 0 is wanted, not True"),
+        ("usd_per_task: 5", "usd_per_task is now `usd_per_task` of the mapping `budget:`"),
+        ("max_attempts: 5", "max_attempts is now `attempts` of the mapping `budget:`"),
+        ("budget: 5", "budget: a mapping of amounts is wanted, not 5"),
+        (
+            "budget: {usd: 1}",
+            "budget: a mapping of amounts is wanted, not {'usd': 1} ('usd' is none of attempts, ",
+        ),
+        *(
+            (
+                f"budget: {{usd_per_day: {yaml}}}",
+                f"budget: a mapping of amounts is wanted, not {{'usd_per_day': {value}}} "
+                "(usd_per_day: an amount of dollars above 0, or null is wanted)",
+            )
+            for yaml, value in [("0", 0), (".nan", "nan"), (".inf", "inf"), ("yes", True)]
+        ),
+        ("bots: 5", "bots: a list of bots' names is wanted, not 5"),
         ("auth: apps", "auth: token, pat or app is wanted, not 'apps'"),
         ("auth: [app]", "auth: token, pat or app is wanted, not ['app']"),
         ("rules: 5", "rules: a text is wanted, not 5"),

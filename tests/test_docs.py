@@ -17,8 +17,9 @@ from ao_actions import config, errors
 from ao_actions.agents import AGENTS
 from ao_actions.cli import cli
 from ao_actions.core import actions, codec
+from ao_actions.core import commands as words
 from ao_actions.core.model import Phase, TaskRecord
-from ao_actions.insight import phases
+from ao_actions.insight import humans, phases
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -148,6 +149,15 @@ def test_every_agent_has_its_row():
 def test_the_page_of_phases_is_what_the_code_prints():
     hint = "run: .venv/bin/python -m ao_actions.insight.phases > docs/phases.md"
     assert read(DOCS / "phases.md") == phases.page(), hint
+
+
+def test_the_page_of_humans_is_what_the_code_decides():
+    hint = "run: .venv/bin/python -m ao_actions.insight.humans > docs/humans.md"
+    assert read(DOCS / "humans.md") == humans.page(), hint
+
+
+def test_the_page_of_commands_has_their_table():
+    assert words.table() in read(DOCS / "commands.md")
 
 
 def test_the_diagram_shows_every_phase():

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from ao_actions.core.model import Failure, Outcome, Phase
+from ao_actions.core.commands import Command
+from ao_actions.core.model import Failure, Outcome, Phase, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,39 @@ class Note:
     notices: Mapping[str, str] = field(default_factory=dict)
 
 
-Transition = Claim | Release | CountRerun | CountCheckRerun | Escalate | Finish | Note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obey:
+    """Do what somebody asks in a comment (`key`: what is said there is handled from now on).
+
+    `head` is the pull request's commit as they saw it; `replies` become owed.
+    """
+
+    line: ClassVar[str] = "task {0.issue}: {0.words}"
+    issue: int
+    key: str
+    login: str
+    commands: tuple[Command, ...]
+    head: str | None
+    at: datetime
+    replies: tuple[Reply, ...]
+    because: str
+
+    @property
+    def words(self) -> str:
+        return ", ".join(f"/ao {command.word}" for command in self.commands)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tell:
+    """Say something once: the words become owed, their key is handled."""
+
+    line: ClassVar[str] = "task {0.issue}: has something to say ({0.reply.item})"
+    issue: int
+    reply: Reply
+    because: str
+
+
+Transition = Claim | Release | CountRerun | CountCheckRerun | Escalate | Finish | Note | Obey | Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +193,24 @@ class OpenPull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Post a reply that is owed to a review thread."""
+    """Post a reply that is owed to a review thread or to a conversation (of `number`)."""
 
-    line: ClassVar[str] = "task {0.issue}: answer a review thread of #{0.pull}"
+    line: ClassVar[str] = "task {0.issue}: answer {0.reply.item} on #{0.number}"
     issue: int
-    pull: int
-    thread: str
-    item: str
-    body: str
+    number: int
+    reply: Reply
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class React:
+    """Acknowledge a comment (`node`): `+1` done, `eyes` answered, `confused` refused."""
+
+    line: ClassVar[str] = "task {0.issue}: acknowledge {0.key} with {0.content}"
+    issue: int
+    key: str
+    node: str
+    content: str
     because: str
 
 
@@ -230,7 +273,17 @@ class Notice:
 
 
 Effect = (
-    Dispatch | Rerun | Cancel | OpenPull | Answer | Label | Assign | RequestReview | Report | Notice
+    Dispatch
+    | Rerun
+    | Cancel
+    | OpenPull
+    | Answer
+    | React
+    | Label
+    | Assign
+    | RequestReview
+    | Report
+    | Notice
 )
 Action = Transition | Effect
 

@@ -8,7 +8,7 @@ event woke the pass (design 2.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ao_actions.core import (
@@ -16,22 +16,26 @@ from ao_actions.core import (
     budget,
     checks,
     feedback,
+    orders,
     pauses,
     projection,
     selection,
     transitions,
 )
 from ao_actions.core.model import (
+    Comment,
     Outcome,
     Phase,
     Policy,
     Pull,
+    Reply,
+    ReviewComment,
     Run,
     Snapshot,
     Task,
     TaskRecord,
 )
-from ao_actions.core.phase import Verdict, restarted, waits_for_agent
+from ao_actions.core.phase import Verdict, out_of_budget, restarted, waits_for_agent
 from ao_actions.core.tasks import tasks, verdicts
 
 MAX_RERUNS = 2
@@ -47,15 +51,19 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
     """
     farewells: list[actions.Effect] = []
     planned: list[actions.Transition] = []
-    after = snapshot
-    for task, verdict in verdicts(snapshot, policy, live=True):
-        farewells += _farewell(task, verdict, snapshot, policy)
+    told, after = orders.obeyed(snapshot, policy)
+    planned += told
+    for task, verdict in verdicts(after, policy, live=True):
+        farewells += _farewell(task, verdict, after, policy)
         for transition in _settle(task, verdict, policy):
             planned.append(transition)
             after = _apply(after, transition, policy)
     for claim in _claims(after, policy):
         planned.append(claim)
         after = _apply(after, claim, policy)
+    for account in _accounts(after, policy):
+        planned.append(account)
+        after = _apply(after, account, policy)
     if planned:
         for note in _notes(after, policy):
             planned.append(note)
@@ -74,6 +82,7 @@ def _farewell(
         return
     if task.record and task.record.claim and task.run and task.run.status != "completed":
         yield actions.Cancel(issue=task.issue.number, run_id=task.run.id, because=verdict.because)
+    yield from orders.acknowledgements(task)
     yield from projection.project(task, verdict, snapshot, policy)
 
 
@@ -160,6 +169,8 @@ def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
         turn = pauses.turn(task.record, snapshot.book.fleet, policy, snapshot.now)
         if turn.at > snapshot.now:  # the claims before this one have taken its place
             continue
+        if budget.day_opens(snapshot.book.fleet, policy, snapshot.now) is not None:
+            return  # they have reserved what was left of the day's money
         claim = _claim(task, verdict, turn.agent, snapshot, policy)
         yield claim
         snapshot = _apply(snapshot, claim, policy)
@@ -217,6 +228,17 @@ def _head(task: Task) -> str:
     return task.branch_head or (task.pull.head if task.pull else "")
 
 
+def _accounts(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Tell]:
+    """One for each budget that is spent, when it is."""
+    for task in tasks(snapshot, policy, live=True):
+        record, spent = task.record, out_of_budget(task, policy)
+        if record is None or spent is None:
+            continue
+        reply = projection.account(task, record, spent)
+        if reply.item not in record.handled:
+            yield actions.Tell(issue=record.issue, reply=reply, because=spent)
+
+
 def _notes(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Note]:
     for task in tasks(snapshot, policy, live=True):
         record = task.record
@@ -245,17 +267,17 @@ def _notes(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Note]:
 
 
 def _answered(task: Task, record: TaskRecord) -> tuple[str, ...]:
-    """Items of the replies owed that stand on their threads already."""
+    """Items of the replies owed that stand where they belong already."""
     threads = {thread.id: thread for thread in (task.pull.threads if task.pull else None) or ()}
-    return tuple(
-        reply.item
-        for reply in record.owed
-        if reply.thread in threads
-        and any(
-            feedback.is_ours(comment, frozenset({reply.item}))
-            for comment in threads[reply.thread].comments
-        )
-    )
+    said: list[str] = []
+    for reply in record.owed:
+        place = threads.get(reply.thread)
+        there: Iterable[ReviewComment | Comment] = place.comments if place else ()
+        if not reply.thread:
+            there = (comment for comment in task.comments if comment.number == reply.number)
+        if any(feedback.is_ours(comment, frozenset({reply.item})) for comment in there):
+            said.append(reply.item)
+    return tuple(said)
 
 
 # ---- effects -------------------------------------------------------------------------------
@@ -269,8 +291,10 @@ def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[acti
         old = before.book.tasks.get(record.issue)
         yield from _run_effects(task, record, old, runs.get(record.issue), policy)
         yield from _rerun_effects(record, old)
-        if record.attempts:
-            yield from _pull_effects(task, record, verdict, after.default_branch, policy)
+        if record.attempts and task.now - record.attempts[-1].ended_at >= policy.publish_grace:
+            yield from _opening(record, verdict, after.default_branch)
+        yield from _replying(task, record, policy)
+        yield from orders.acknowledgements(task)
         yield from projection.project(task, verdict, after, policy)
     yield from _notices(after, policy)
 
@@ -348,12 +372,10 @@ def _undispatched(task: Task, record: TaskRecord, old: TaskRecord | None, policy
     return task.runs_known and task.now - claim.claimed_at > policy.start_grace
 
 
-def _pull_effects(
-    task: Task, record: TaskRecord, verdict: Verdict, default_branch: str, policy: Policy
-) -> Iterator[actions.OpenPull | actions.Answer]:
+def _opening(
+    record: TaskRecord, verdict: Verdict, default_branch: str
+) -> Iterator[actions.OpenPull]:
     """What the publish job does early and, should it die, a later pass completes."""
-    if task.now - record.attempts[-1].ended_at < policy.publish_grace:
-        return
     if verdict.phase is Phase.PUBLISHED:
         yield actions.OpenPull(
             issue=record.issue,
@@ -362,17 +384,28 @@ def _pull_effects(
             head=record.delivered[0],
             because=verdict.because,
         )
-    if task.pull is None or task.pull.threads is None:
-        return
-    known = {thread.id for thread in task.pull.threads}
+
+
+def _replying(task: Task, record: TaskRecord, policy: Policy) -> Iterator[actions.Answer]:
+    """The replies that are owed. Those of an attempt its publish job posts early."""
     answered = _answered(task, record)
     for reply in record.owed:
-        if reply.thread in known and reply.item not in answered:
-            yield actions.Answer(
-                issue=record.issue,
-                pull=task.pull.number,
-                thread=reply.thread,
-                item=reply.item,
-                body=reply.body,
-                because="the reply is owed since its commit was pushed",
-            )
+        if reply.item in answered or not _may_be_said(reply, task, record, policy):
+            continue
+        yield actions.Answer(
+            issue=record.issue,
+            number=reply.number or (task.pull.number if task.pull else record.issue),
+            reply=reply,
+            because="it is owed",
+        )
+
+
+def _may_be_said(reply: Reply, task: Task, record: TaskRecord, policy: Policy) -> bool:
+    """Whether its place is known, and nobody else is about to post it."""
+    published = reply.item.startswith(("thread:", "review:", "comment:"))
+    last = record.attempts[-1].ended_at if record.attempts else record.created_at
+    if published and task.now - last < policy.publish_grace:
+        return False
+    if not reply.thread:
+        return True
+    return any(thread.id == reply.thread for thread in (task.pull and task.pull.threads) or ())

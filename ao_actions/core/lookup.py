@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ao_actions.core import feedback, selection
+from ao_actions.core import commands, feedback, orders, selection
 from ao_actions.core.model import Phase, Policy, Snapshot, Task
-from ao_actions.core.phase import Verdict, waits_for_look
+from ao_actions.core.phase import Verdict, has_strange_head, waits_for_look
 from ao_actions.core.tasks import verdicts
 
 
@@ -27,16 +27,28 @@ class Unknowns:
     issues: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()  # issue numbers of tasks whose pull has open threads
     red: tuple[int, ...] = ()  # and of those with red checks that nobody works on
+    commits: tuple[int, ...] = ()  # issue numbers of tasks with somebody else's commit
     logins: tuple[str, ...] = ()
     handoffs: tuple[int, ...] = ()  # run ids
     files: tuple[int, ...] = ()  # issue numbers of tasks whose pull request may be in the way
 
     def __bool__(self) -> bool:
-        return any((self.issues, self.threads, self.red, self.logins, self.handoffs, self.files))
+        return any(
+            (
+                self.issues,
+                self.threads,
+                self.red,
+                self.commits,
+                self.logins,
+                self.handoffs,
+                self.files,
+            )
+        )
 
 
 def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
     """What to look up next; empty when `decide` has all it needs."""
+    _, snapshot = orders.obeyed(snapshot, policy)
     judged = verdicts(snapshot, policy)
     live = [(task, verdict) for task, verdict in judged if task.record is not None]
     issues, chosen = _candidates(judged, snapshot, policy)
@@ -48,6 +60,11 @@ def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
             if task.pull and task.pull.threads is None and _reads_threads(task)
         ),
         red=tuple(task.issue.number for task, _ in live if waits_for_look(task, policy)),
+        commits=tuple(
+            task.issue.number
+            for task, _ in live
+            if task.pull and task.pull.recent is None and has_strange_head(task)
+        ),
         logins=tuple(sorted(_unknown_logins(live, snapshot))),
         handoffs=tuple(
             task.run.id
@@ -72,16 +89,29 @@ def _reads_threads(task: Task) -> bool:
 def _unknown_logins(live: list[tuple[Task, Verdict]], snapshot: Snapshot) -> Iterator[str]:
     found: set[str] = set()
     for task, _ in live:
+        found |= {order.author for order in orders.pending(task)}
         pull = task.pull
         if pull is None or pull.state != "OPEN":
             continue
-        found |= {review.author for review in pull.reviews if review.state != "APPROVED"}
         handled = frozenset(task.record.handled if task.record else ())
+        found |= {
+            review.author
+            for review in pull.reviews
+            if review.state != "APPROVED" and feedback.review_key(review) not in handled
+        }
+        found |= {
+            comment.author
+            for comment in task.comments
+            if comment.number == pull.number
+            and feedback.comment_key(comment) not in handled
+            and not feedback.is_ours(comment, handled)
+            and commands.remains(comment.body)
+        }
         for thread in pull.threads or ():
-            last = thread.comments[-1] if thread.comments else None
-            if last and not thread.resolved and not feedback.is_ours(last, handled):
-                found.add(last.author)
-    yield from found - set(snapshot.trusted)
+            if not thread.resolved:
+                found |= {c.author for c in thread.comments if not feedback.is_ours(c, handled)}
+    people = {login for login in found if not login.endswith("[bot]")}
+    yield from people - set(snapshot.trusted)
 
 
 def _candidates(

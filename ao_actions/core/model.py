@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ao_actions.core.checks import RedHead
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 class Phase(StrEnum):
@@ -147,11 +147,27 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer owed to a review thread. `item` is the feedback key it answers."""
+    """An answer that is owed. `item` is the key of what it answers.
+
+    It goes to a review thread, or without one (`thread` "") into the conversation of the issue
+    or pull request `number`. `resolve`: the thread is done with.
+    """
 
     thread: str
     item: str
     body: str
+    number: int = 0
+    resolve: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A person's word that the ledger keeps: who said which command, and when it was obeyed."""
+
+    login: str
+    word: str
+    at: datetime
+    comment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +184,9 @@ class Stop:
 class TaskRecord:
     """What the ledger knows of one issue's task. `epoch` is that of its last claim.
 
-    Of the `published` commits those in `wip` are work that a model's limit cut short.
+    Of the `published` commits those in `wip` are work that a model's limit cut short. From
+    commands come `held` (paused), `ended`, `retried_at`, `resumed` (a commit of somebody else's
+    that we may build on), `agent` (the first choice) and what was added to the budget.
     """
 
     schema: int = SCHEMA
@@ -188,6 +206,13 @@ class TaskRecord:
     owed: tuple[Reply, ...] = ()
     stop: Stop | None = None
     status_comment: str | None = None
+    held: Word | None = None
+    ended: Word | None = None
+    retried_at: datetime | None = None
+    resumed: str | None = None
+    agent: str | None = None
+    extra_attempts: int = 0
+    extra_usd: float = 0.0
     created_at: datetime
     finished: Phase | None = None
     finished_at: datetime | None = None
@@ -221,11 +246,14 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """What spans tasks: the epoch counter, and the agents' pauses."""
+    """What spans tasks: the epoch counter, the agents' pauses, and the money of the last day
+    (`day`, in UTC) on which something was claimed."""
 
     schema: int = SCHEMA
     epoch: int = 0
     paused: Mapping[str, Pause] = field(default_factory=dict)
+    day: str = ""
+    usd_today: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +324,34 @@ class ReviewComment:
     author: str
     body: str
     created_at: datetime
+    edited_at: datetime | None = None
     ours: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment in the conversation of an issue or pull request (`number`). `node` is its id in
+    GraphQL; `reacted`: the viewer has acknowledged it."""
+
+    id: int
+    node: str
+    number: int
+    author: str
+    body: str
+    created_at: datetime
+    edited_at: datetime | None = None
+    ours: bool = False
+    reacted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit of a pull request, as far as it says who made it."""
+
+    oid: str
+    headline: str
+    committer: str = ""  # e-mail address
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +361,7 @@ class Thread:
     line: int | None
     resolved: bool
     comments: tuple[ReviewComment, ...]
+    start_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,12 +371,16 @@ class Review:
     state: str
     body: str
     submitted_at: datetime
+    node: str = ""
+    edited_at: datetime | None = None
+    reacted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
     """A pull request. `threads` is None until they were looked up (see `open_threads`), and so is
-    `red`, what is to be known of red checks (`core/checks.py`)."""
+    `red`, what is to be known of red checks (`core/checks.py`); `recent`, its newest commits,
+    oldest first, until somebody else's was seen at its head."""
 
     number: int
     url: str
@@ -328,7 +388,7 @@ class Pull:
     author: str
     draft: bool = False
     head: str
-    head_parents: tuple[str, ...] = ()
+    recent: tuple[Commit, ...] | None = None
     head_at: datetime
     base: str
     mergeable: str = "MERGEABLE"  # MERGEABLE | CONFLICTING | UNKNOWN
@@ -368,6 +428,7 @@ class Snapshot:
     """Everything that one pass decides from.
 
     `branches` maps the live tasks' branch names to their commits (absent: no such branch),
+    `comments` their issues to what was said there and on their pull requests lately,
     `trusted` the logins that were looked up to whether they may write, `notices` paused agents
     to the comment that tells of their pause, `files` live tasks to what their pull requests
     change, where that was looked up.
@@ -380,6 +441,7 @@ class Snapshot:
     pulls: Mapping[int, Pull] = field(default_factory=dict)  # by issue number
     branches: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[Run, ...] | None = None
+    comments: Mapping[int, tuple[Comment, ...]] = field(default_factory=dict)
     status_comments: Mapping[int, StatusComment] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
     trusted: Mapping[str, bool] = field(default_factory=dict)
@@ -399,7 +461,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One issue with all that is known of it: what the phase table looks at."""
+    """One issue with all that is known of it: what the phase table looks at.
+
+    `day_opens`: when there is money again, if today's is spent.
+    """
 
     now: datetime
     issue: Issue
@@ -408,7 +473,9 @@ class Task:
     branch_head: str | None = None
     run: Run | None = None
     runs_known: bool = False
+    comments: tuple[Comment, ...] = ()
     trusted: Mapping[str, bool] = field(default_factory=dict)
+    day_opens: datetime | None = None
     turn: Turn | None = None  # None: an agent may take it at once
 
 
@@ -425,16 +492,33 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What the maintainer chose, as the core needs it (see `config`)."""
+class Budget:
+    """What may be spent, in attempts and US dollars: of one round of a task, but for the last.
 
-    max_parallel: int = 3
-    max_attempts: int = 4
+    `attempts_per_failure` is for one and the same failing check, `review_rounds` for attempts
+    that answer reviews, `usd_per_day` (None: no limit) for all tasks of a day in UTC.
+    """
+
+    attempts: int = 4
     attempts_per_failure: int = 2
-    hold_overlaps: bool = False
-    agents: tuple[str, ...] = ("claude-code",)
+    review_rounds: int = 5
     usd_per_attempt: float = 5.0
     usd_per_task: float = 20.0
+    usd_per_day: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the maintainer chose, as the core needs it (see `config`).
+
+    `bots` are the bots whose reviews and comments count, as their logins are shown: `name[bot]`.
+    """
+
+    max_parallel: int = 3
+    budget: Budget = field(default_factory=Budget)
+    agents: tuple[str, ...] = ("claude-code",)
+    bots: tuple[str, ...] = ()
+    hold_overlaps: bool = False
     attempt_limit: timedelta = timedelta(minutes=45)
     branch_prefix: str = "ao/"
     labels: Labels = field(default_factory=Labels)
@@ -446,3 +530,5 @@ class Policy:
     queue_limit: timedelta = timedelta(hours=6)
     ci_deadline: timedelta = timedelta(hours=6)
     no_ci_after: timedelta = timedelta(minutes=10)
+    # after the last word of a review; several in a row are one attempt
+    settle: timedelta = timedelta(minutes=2)

@@ -88,12 +88,14 @@ def _backoff(in_a_row: int) -> timedelta:
 def turn(record: TaskRecord | None, fleet: Fleet, policy: Policy, now: datetime) -> Turn:
     """Which agent takes the task next, and from when on.
 
-    The first of the list that is free; a task under way prefers the agent that it had, and with
+    The first of the list that is free; a task under way prefers the agent that it had (or that
+    `/ao agent` names), and with
     a session of that agent to go on with it waits for a reset that was named and is near.
     """
     names, last = policy.agents, record.attempts[-1] if record and record.attempts else None
-    if last is not None and last.agent in names:
-        names = (last.agent, *(name for name in names if name != last.agent))
+    wanted = record.agent if record and record.agent in names else last.agent if last else None
+    if wanted in names:
+        names = (wanted, *(name for name in names if name != wanted))
     turns = [_turn(name, record, fleet, now) for name in names]
     if last is not None and last.agent == names[0] and _waits_for(turns[0], last, now):
         return turns[0]

@@ -34,6 +34,12 @@ def phase_of(task: Task, policy: Policy) -> Verdict:
     return Verdict(rule.phase, rule.because.format(particulars))
 
 
+def out_of_budget(task: Task, policy: Policy) -> str | None:
+    """The spent budget that the task stands still for, if it is that and nothing else."""
+    rule, particulars = _matching(task, policy)
+    return particulars if rule.test is _exhausted else None
+
+
 def waits_for_agent(task: Task, policy: Policy) -> bool:
     """Whether it is a model's limit, and nothing else, that the task waits for."""
     return task.turn is not None and _matching(task, policy)[0].test is _agent_paused
@@ -80,6 +86,11 @@ def _taken_over(task: Task, _policy: Policy) -> str | None:
     return others[0] if others else None
 
 
+def _ended(task: Task, _policy: Policy) -> str | None:
+    said = task.record.ended if task.record else None
+    return f"@{said.login} said `/ao {said.word}`" if said else None
+
+
 def _alive(task: Task, policy: Policy) -> str | None:
     """A run works on it, or was dispatched so lately that GitHub need not list it yet."""
     claim = task.record.claim if task.record else None
@@ -112,6 +123,11 @@ def _dead(task: Task, policy: Policy) -> str | None:
     return "its run never appeared"
 
 
+def _held(task: Task, _policy: Policy) -> str | None:
+    said = task.record.held if task.record else None
+    return said.login if said else None
+
+
 def _draft(task: Task, _policy: Policy) -> str | None:
     return f"#{task.pull.number}" if task.pull and task.pull.draft else None
 
@@ -119,14 +135,41 @@ def _draft(task: Task, _policy: Policy) -> str | None:
 def _human_commit(task: Task, _policy: Policy) -> str | None:
     """A commit that is not ours heads the branch, and no review since asks us to go on.
 
-    Bringing the base up to date (a merge on top of our commit) is not taking over (design 2.4).
+    Bringing the base up to date and applying a suggestion are not taking over (design 2.4).
     """
     pull, record = task.pull, task.record
-    if pull is None or record is None or pull.head in record.published:
+    if pull is None or record is None or not has_strange_head(task):
         return None
-    if len(pull.head_parents) > 1 and set(pull.head_parents) & set(record.published):
+    if _base_merged(pull, record) or _by_buttons(pull, record) or feedback.review_items(task):
         return None
-    return None if feedback.review_items(task) else pull.head[:7]
+    return pull.head[:7]
+
+
+def has_strange_head(task: Task) -> bool:
+    """Whether a commit that we have neither made nor taken up heads an open pull request."""
+    pull, record = task.pull, task.record
+    if pull is None or record is None or pull.state != "OPEN":
+        return False
+    return pull.head not in (*record.published, record.resumed)
+
+
+def _base_merged(pull: Pull, record: TaskRecord) -> bool:
+    """Whether the head is a merge on top of our commit."""
+    parents = next((c.parents for c in pull.recent or () if c.oid == pull.head), ())
+    return len(parents) > 1 and bool(set(parents) & set(record.published))
+
+
+def _by_buttons(pull: Pull, record: TaskRecord) -> bool:
+    """Whether everything above our last commit was made by GitHub's own buttons: suggestions
+    that were applied, the base merged in. GitHub itself commits those."""
+    recent = pull.recent or ()
+    ours = [index for index, commit in enumerate(recent) if commit.oid in record.published]
+    above = recent[ours[-1] + 1 :] if ours else ()
+    return bool(above) and all(
+        commit.committer == "noreply@github.com"
+        and commit.headline.startswith(("Apply suggestion", f"Merge branch '{pull.base}' into "))
+        for commit in above
+    )
 
 
 def _stopped(task: Task, _policy: Policy) -> str | None:
@@ -163,9 +206,10 @@ def _fruitless(task: Task, _policy: Policy) -> str | None:
 
 
 def _exhausted(task: Task, policy: Policy) -> str | None:
-    if restarted(task.record, task) or not _wants_work(task, policy):
+    reason = _next_reason(task, policy)
+    if reason is None or restarted(task.record, task):
         return None
-    return budget.exhausted(task.record, policy)
+    return budget.exhausted(task.record, policy, reason)
 
 
 def _same_failure(task: Task, policy: Policy) -> str | None:
@@ -180,6 +224,12 @@ def _agent_paused(task: Task, policy: Policy) -> str | None:
     if task.turn is None or not _could_use_an_agent(task, policy):
         return None
     return pauses.sentence(task.turn)
+
+
+def _day_spent(task: Task, policy: Policy) -> str | None:
+    if task.day_opens is None or not _could_use_an_agent(task, policy):
+        return None
+    return f"${policy.budget.usd_per_day:.2f} are spent; on at {task.day_opens:%Y-%m-%d %H:%M} UTC"
 
 
 def _published(task: Task, _policy: Policy) -> str | None:
@@ -259,6 +309,11 @@ def _red_for_now(task: Task, policy: Policy) -> str | None:
     return checks.sentence(found) if found and found.do in (Do.RERUN, Do.WAIT) else None
 
 
+def _settling(task: Task, policy: Policy) -> str | None:
+    quiet = feedback.settles_at(task, policy)
+    return f"{quiet:%H:%M:%S} UTC" if quiet else None
+
+
 def _changes_requested(task: Task, _policy: Policy) -> str | None:
     items = feedback.review_items(task)
     return f"{len(items)}" if items else None
@@ -291,23 +346,27 @@ def _always(_task: Task, _policy: Policy) -> str | None:
 
 
 def restarted(record: TaskRecord | None, task: Task) -> bool:
-    """A human put the label on again after the task had stopped or its last attempt ended."""
-    if record is None or not record.attempts or task.issue.labelled_at is None:
+    """A human put the label on again, or said `/ao retry`, after the task had stopped or its
+    last attempt ended."""
+    if record is None or not record.attempts:
         return False
     since = record.stop.at if record.stop else record.attempts[-1].ended_at
-    return task.issue.labelled_at > since
+    asked = (task.issue.labelled_at, record.retried_at)
+    return any(at is not None and at > since for at in asked)
 
 
-def _wants_work(task: Task, policy: Policy) -> bool:
-    """An agent would be sent if its budget allowed it."""
+def _next_reason(task: Task, policy: Policy) -> Phase | None:
+    """What an agent would be sent for if its budget allowed it, if for anything."""
     pull: Pull | None = task.pull
     if pull is None:
-        return task.record is None or not task.record.delivered
-    return _half_done(task) or bool(
-        pull.mergeable == "CONFLICTING"
-        or feedback.review_items(task)
-        or checks.for_agent(task, policy)
+        return None if task.record and task.record.delivered else Phase.QUEUED
+    reasons = (
+        (_half_done(task), Phase.QUEUED),
+        (pull.mergeable == "CONFLICTING", Phase.CONFLICTED),
+        (bool(checks.for_agent(task, policy)), Phase.CI_FAILED),
+        (bool(feedback.review_items(task)), Phase.CHANGES_REQUESTED),
     )
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def _half_done(task: Task) -> bool:
@@ -317,7 +376,7 @@ def _half_done(task: Task) -> bool:
 
 def _could_use_an_agent(task: Task, policy: Policy) -> bool:
     claim = task.record.claim if task.record else None
-    return claim is None and _wants_work(task, policy)
+    return claim is None and _next_reason(task, policy) is not None
 
 
 def run_of(runs: tuple[Run, ...], record: TaskRecord) -> Run | None:
@@ -339,10 +398,12 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.WITHDRAWN, "the issue is closed", _issue_closed),
     Rule(Phase.WITHDRAWN, "the label {} was removed", _unlabelled),
     Rule(Phase.WITHDRAWN, "pull request {} was closed without a merge", _pull_closed),
+    Rule(Phase.WITHDRAWN, "{}", _ended),
     Rule(Phase.WITHDRAWN, "@{} was assigned and takes over", _taken_over),
     Rule(Phase.WORKING, "the run `{}` works on it", _alive),
     Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", _waits_too_long),
     Rule(Phase.LOST, "{}", _dead),
+    Rule(Phase.PAUSED, "@{} said `/ao pause`; `/ao resume` lets it go on", _held),
     Rule(Phase.PAUSED, "pull request {} is a draft", _draft),
     Rule(Phase.PAUSED, "{} on the branch is not ours: somebody else works on it", _human_commit),
     Rule(Phase.NEEDS_HUMAN, "{}", _stopped),
@@ -352,6 +413,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.NEEDS_HUMAN, "{}", _exhausted),
     Rule(Phase.NEEDS_HUMAN, "the same failure came back {}", _same_failure),
     Rule(Phase.PAUSED, "the model's limit: {}", _agent_paused),
+    Rule(Phase.PAUSED, "the day's budget: {}", _day_spent),
     Rule(Phase.PUBLISHED, "{} is pushed and has no pull request yet", _published),
     Rule(Phase.CONFLICTED, "the branch conflicts with {}", _conflicted),
     Rule(Phase.CI_PENDING, "why these are red is not looked up yet: {}", _unjudged),
@@ -364,6 +426,11 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.NEEDS_HUMAN, "the checks stay red: {}", _red_too_long),
     Rule(Phase.CI_PENDING, "red for now: {}", _red_for_now),
     Rule(Phase.CI_PENDING, "GitHub is still computing whether it can be merged", _unknown_merge),
+    Rule(
+        Phase.IN_REVIEW,
+        "the review may go on: it is answered if nobody adds to it by {}",
+        _settling,
+    ),
     Rule(Phase.CHANGES_REQUESTED, "{} review item(s) wait for an answer", _changes_requested),
     Rule(Phase.READY, "{}, and nothing stands in the way of a merge", _ready),
     Rule(Phase.IN_REVIEW, "{} waits for its review", _has_pull),

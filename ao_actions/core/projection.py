@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ao_actions.core import actions, budget, text
-from ao_actions.core.model import Pause, Phase, Policy, Snapshot, Task, TaskRecord
+from ao_actions.core.model import Pause, Phase, Policy, Reply, Snapshot, Task, TaskRecord
 from ao_actions.core.phase import Verdict
 
 STATUS_MARK = "<!-- ao:status -->"
 _NOTICE_MARK = "<!-- ao:limit {agent} {since:%Y-%m-%dT%H:%M:%SZ} -->"
 
 _ASKS = {
-    Phase.NEEDS_HUMAN: "Take the label `{ready}` off and put it on again to let the agent "
-    "have another go, or take the issue over.",
+    Phase.NEEDS_HUMAN: "Say `/ao retry` (or take the label `{ready}` off and put it on again) to "
+    "let the agent have another go, or take the issue over.",
     Phase.READY: "It is yours to merge.",
     Phase.IN_REVIEW: "It is yours to review.",
     Phase.CI_BLOCKED: "Look at the change, then approve its workflows on the pull request.",
@@ -47,6 +47,8 @@ def project(
     if record is None:
         return
     yield from _label(task, verdict, policy)
+    if record.ended is not None and record.ended.word == "take-over":
+        yield from _hand_over(task, record, record.ended.login)
     if verdict.phase not in (Phase.DONE, Phase.WITHDRAWN):
         yield from _assign(task, record, verdict)
         yield from _ask_for_review(task, record, verdict)
@@ -58,6 +60,8 @@ def _label(task: Task, verdict: Verdict, policy: Policy) -> Iterator[actions.Lab
     labels = policy.labels
     ours = {labels.working, labels.review, labels.needs_human, labels.paused}
     add = {wanted} - task.issue.labels if wanted else set()
+    if task.record and task.record.ended:
+        ours |= {labels.ready}
     remove = (ours - {wanted}) & task.issue.labels
     if add or remove:
         yield actions.Label(
@@ -83,6 +87,14 @@ def _assign(task: Task, record: TaskRecord, verdict: Verdict) -> Iterator[action
             number=pull.number,
             login=record.owner,
             because="who set a task going owns its pull request",
+        )
+
+
+def _hand_over(task: Task, record: TaskRecord, login: str) -> Iterator[actions.Assign]:
+    """Whoever takes a task over is assigned; nobody is taken away (humans win)."""
+    if login not in task.issue.assignees:
+        yield actions.Assign(
+            issue=record.issue, number=record.issue, login=login, because=f"@{login} takes it over"
         )
 
 
@@ -140,7 +152,7 @@ def status_body(task: Task, record: TaskRecord, verdict: Verdict, policy: Policy
         made = budget.attempts_made(record)
         lines += [
             "",
-            f"<details><summary>{made} of {policy.max_attempts} attempts</summary>",
+            f"<details><summary>{made} of {budget.attempts(record, policy)} attempts</summary>",
             "",
             "| epoch | reason | agent | outcome | detail |",
             "| --- | --- | --- | --- | --- |",
@@ -149,6 +161,32 @@ def status_body(task: Task, record: TaskRecord, verdict: Verdict, policy: Policy
             "</details>",
         ]
     return "\n".join(lines)
+
+
+def account(task: Task, record: TaskRecord, spent: str) -> Reply:
+    """What the owner is told, once, when a budget is spent: what was tried, what it cost, and
+    what they can do."""
+    rows = [
+        f"| {a.epoch} | {a.reason} | {a.agent} | {a.outcome} | ${a.spent.usd:.2f} |"
+        for a in record.this_round()
+    ]
+    usd = sum(attempt.spent.usd for attempt in record.this_round())
+    body = [
+        f"@{record.owner}: {spent}, so no agent is sent again.",
+        "",
+        "| epoch | reason | agent | outcome | cost |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+        "",
+        f"Together ${usd:.2f}. What you can do, in a comment:",
+        "",
+        "- `/ao budget +1` for an attempt more (`/ao budget +$5` for money)",
+        "- `/ao retry` for a new round with fresh attempts and money",
+        "- `/ao take-over` to go on yourself; the branch stays as it is",
+    ]
+    number = task.pull.number if task.pull else record.issue
+    item = f"exhausted:{record.epoch}:{record.extra_attempts}:{record.extra_usd:g}"
+    return Reply(thread="", item=item, number=number, body="\n".join(body))
 
 
 def notice_mark(agent: str, pause: Pause) -> str:

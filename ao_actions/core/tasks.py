@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
-from ao_actions.core import pauses, selection
+from ao_actions.core import budget, pauses, selection
 from ao_actions.core.model import Issue, Policy, Snapshot, Task
 from ao_actions.core.phase import Verdict, phase_of, run_of, waits_for_agent
 
@@ -13,7 +14,10 @@ def tasks(snapshot: Snapshot, policy: Policy, *, live: bool = False) -> tuple[Ta
     """Every issue with the label or a record, by number; with `live` those with a record."""
     numbers = snapshot.book.tasks if live else snapshot.issues
     issues = (snapshot.issues[number] for number in sorted(numbers) if number in snapshot.issues)
-    found = [_task(snapshot, issue, policy) for issue in issues]
+    opens = budget.day_opens(snapshot.book.fleet, policy, snapshot.now)
+    trusted = {**snapshot.trusted, **dict.fromkeys(policy.bots, True)}
+    snapshot = replace(snapshot, trusted=trusted)
+    found = [_task(snapshot, issue, policy, opens) for issue in issues]
     return tuple(_in_line(found, snapshot, policy))
 
 
@@ -30,7 +34,7 @@ def _in_line(found: list[Task], snapshot: Snapshot, policy: Policy) -> list[Task
     return [replace(task, turn=turns.get(task.issue.number, task.turn)) for task in found]
 
 
-def _task(snapshot: Snapshot, issue: Issue, policy: Policy) -> Task:
+def _task(snapshot: Snapshot, issue: Issue, policy: Policy, opens: datetime | None) -> Task:
     record = snapshot.book.tasks.get(issue.number)
     claim = record.claim if record else None
     fleet = snapshot.book.fleet
@@ -43,7 +47,9 @@ def _task(snapshot: Snapshot, issue: Issue, policy: Policy) -> Task:
         branch_head=snapshot.branches.get(record.branch) if record else None,
         run=run_of(snapshot.runs or (), record) if record and claim else None,
         runs_known=snapshot.runs is not None,
+        comments=snapshot.comments.get(issue.number, ()) if record else (),
         trusted=snapshot.trusted,
+        day_opens=opens,
         turn=turn if turn and turn.at > snapshot.now else None,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from ao_actions.core import actions, budget, pauses
+from ao_actions.core import actions, budget, commands, pauses
 from ao_actions.core.model import (
     Attempt,
     Book,
@@ -25,6 +25,7 @@ from ao_actions.core.model import (
     Spent,
     Stop,
     TaskRecord,
+    Word,
 )
 
 
@@ -38,7 +39,9 @@ def apply_all(book: Book, transitions: Iterable[actions.Transition], policy: Pol
     return book
 
 
-def apply(book: Book, transition: actions.Transition, policy: Policy) -> Book:  # noqa: PLR0911 - one a kind
+def apply(  # noqa: PLR0911 - one line per kind of transition
+    book: Book, transition: actions.Transition, policy: Policy
+) -> Book:
     """The book after one transition.
 
     :raises Misfit: the transition was decided for another state of the ledger
@@ -69,6 +72,10 @@ def apply(book: Book, transition: actions.Transition, policy: Policy) -> Book:  
             return _finish(book, transition)
         case actions.Note():
             return _noted(book, transition)
+        case actions.Obey():
+            return book.put(obeyed(_task(book, transition.issue), transition))
+        case actions.Tell():
+            return book.put(_owing(_task(book, transition.issue), transition.reply))
         case _:
             assert_never(transition)
 
@@ -128,9 +135,11 @@ def publish(
     stop: Stop | None = None,
     limit: Limit | None = None,
     session: str | None = None,
+    skipped: tuple[str, ...] = (),
 ) -> TaskRecord:
     """The record after its run has published (or says why it did not). What the attempt means
-    for the fleet, `pauses.ended` says."""
+    for the fleet, `pauses.ended` and `budget.settled` say. `skipped` are items of the claim that
+    it did not look at."""
     claim = record.claim
     assert claim is not None  # noqa: S101 - publish checked that it is current
     answered = outcome in (Outcome.CHANGES, Outcome.NO_CHANGE)
@@ -145,9 +154,10 @@ def publish(
         session=session,
     )
     limited = outcome is Outcome.LIMITED
+    seen = (item for item in claim.items if item not in skipped)
     return replace(
         ended,
-        handled=(*ended.handled, *claim.items) if answered else ended.handled,
+        handled=(*ended.handled, *seen) if answered else ended.handled,
         published=(*ended.published, head) if head else ended.published,
         wip=(*ended.wip, head) if head and limited else ended.wip,
         owed=(*ended.owed, *replies),
@@ -167,9 +177,12 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
     if not pauses.is_open(book.fleet, claim.agent, claim.at):
         raise Misfit(f"{claim.agent} is paused")
     counted = replace(record, round=claim.round)
-    over = budget.exhausted(counted, policy) or budget.repeated(counted, claim.failures, policy)
+    over = budget.exhausted(counted, policy, claim.reason)
+    over = over or budget.repeated(counted, claim.failures, policy)
     if over is not None:
         raise Misfit(f"task {claim.issue}: {over}")
+    if budget.day_opens(book.fleet, policy, claim.at) is not None:
+        raise Misfit("the day's money is spent")
     claimed = replace(
         record,
         epoch=epoch,
@@ -190,6 +203,7 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
         ),
     )
     fleet = replace(pauses.claimed(book.fleet, claim.agent, claim.at), epoch=epoch)
+    fleet = budget.reserved(fleet, claim.usd, claim.at)
     return replace(book.put(claimed), fleet=fleet)
 
 
@@ -208,6 +222,8 @@ def _returning(book: Book, claim: actions.Claim) -> TaskRecord:
         reruns=(),
         owed=(),
         stop=None,
+        held=None,
+        ended=None,
         finished=None,
         finished_at=None,
     )
@@ -262,6 +278,45 @@ def _noted(book: Book, note: actions.Note) -> Book:
         for name, pause in book.fleet.paused.items()
     }
     return replace(book.put(record), fleet=replace(book.fleet, paused=paused))
+
+
+def obeyed(record: TaskRecord, obey: actions.Obey) -> TaskRecord:
+    """The record after somebody's commands, and with the answers that they get owed."""
+    for command in obey.commands:
+        said = Word(login=obey.login, word=command.word, at=obey.at, comment=obey.key)
+        match command.word:
+            case "stop" | "take-over":
+                record = replace(record, ended=said)
+            case "pause":
+                record = replace(record, held=said)
+            case "resume":
+                record = replace(record, held=None, resumed=obey.head)
+            case "retry":
+                record = replace(record, held=None, resumed=obey.head, retried_at=obey.at)
+            case "agent":
+                record = replace(record, agent=command.argument)
+            case "budget":
+                record = _with_more(record, command.argument)
+            case _:  # `why` changes nothing
+                pass
+    record = replace(record, handled=(*record.handled, obey.key))
+    return replace(record, owed=(*record.owed, *obey.replies))
+
+
+def _with_more(record: TaskRecord, argument: str) -> TaskRecord:
+    attempts, usd = commands.added(argument) or (0, 0.0)
+    return replace(
+        record,
+        extra_attempts=record.extra_attempts + attempts,
+        extra_usd=round(record.extra_usd + usd, 6),
+    )
+
+
+def _owing(record: TaskRecord, reply: Reply) -> TaskRecord:
+    if reply.item in record.handled:
+        raise Misfit(f"task {record.issue}: {reply.item} was said already")
+    handled = (*record.handled, reply.item)
+    return replace(record, handled=handled, owed=(*record.owed, reply))
 
 
 def _task(book: Book, issue: int) -> TaskRecord:

@@ -1,6 +1,7 @@
 """Files of the ledger that an older version wrote, in the form of this one.
 
-Schema 1 knew of a pause only its end, and of a task's limit only the time to try again.
+Schema 1 knew of a pause only its end, and of a task's limit only the time to try again; schema
+2 lacks keys that have a default.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ def upgraded(value: dict[str, Any]) -> dict[str, Any]:
         return value
     value = {**value, "schema": SCHEMA}
     if isinstance(value.get("paused"), dict):
-        ends = value["paused"].items()
-        value["paused"] = {agent: {"since": end, "until": end} for agent, end in ends}
+        value["paused"] = {
+            agent: {"since": pause, "until": pause} if isinstance(pause, str) else pause
+            for agent, pause in value["paused"].items()
+        }
     again = value.pop("not_before", None)
     match value.get("attempts"):
         case [*others, dict(last)] if again is not None:

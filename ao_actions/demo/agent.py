@@ -38,7 +38,7 @@ def _solution(topic: str, brief: str, state: Path) -> Solution:
         case "mode":
             return _mode(brief)
         case "span":
-            reviewed = "## Review threads to answer" in brief
+            reviewed = "## Review threads and comments to answer" in brief
             return solutions.SPAN_GUARDED if reviewed else solutions.SPAN
         case "running":
             return solutions.RUNNING

@@ -18,6 +18,7 @@ from ao_actions.localgithub.server import LocalGitHub
 
 LOGIN = "maya"
 PAUSE = 0.15
+SETTLED = 180  # seconds after which nobody adds to a review any more
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Maintainer:
                 {"event": "REQUEST_CHANGES", "commit_id": head, "comments": [comment]},
             )
             self.say(f"the maintainer asks for a change to #{number}")
+            # nobody adds to it: what a pass waits for is over at once
+            self.hub.world.clock.advance(SETTLED)
             return
         self._post(api, f"pulls/{number}/reviews", {"event": "APPROVE", "commit_id": head})
         merged = api.put(f"pulls/{number}/merge", json={"sha": head, "merge_method": "squash"})

@@ -7,12 +7,14 @@ second one (I7).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 from urllib.parse import quote
 
 from ao_actions.core import actions, feedback, projection
-from ao_actions.errors import AuthError, ForgeError, NotFoundError
+from ao_actions.core.model import Reply
+from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError
 from ao_actions.forge.client import Client, Json
 from ao_actions.forge.observe import REVIEW_WORKFLOW, WORK_WORKFLOW, missing_workflow
 
@@ -31,13 +33,23 @@ UNCHANGED = Performed("unchanged")
 
 _THREAD = """
 query Thread($id: ID!) { node(id: $id) { ... on PullRequestReviewThread {
-  comments(last: 50) { nodes { body url viewerDidAuthor author { __typename } } } } } }
+  isResolved
+  comments(last: 50) { nodes { databaseId body url viewerDidAuthor author { __typename } } } } } }
 """
 _REPLY = """
 mutation Reply($id: ID!, $body: String!) {
   addPullRequestReviewThreadReply(input: {pullRequestReviewThreadId: $id, body: $body}) {
     comment { url } } }
 """
+_RESOLVE = """
+mutation Resolve($id: ID!) {
+  resolveReviewThread(input: {threadId: $id}) { thread { isResolved } } }
+"""
+_REACT = """
+mutation React($id: ID!, $content: ReactionContent!) {
+  addReaction(input: {subjectId: $id, content: $content}) { reaction { content } } }
+"""
+_CONTENTS = {"+1": "THUMBS_UP", "eyes": "EYES", "confused": "CONFUSED"}
 
 
 def perform(client: Client, effect: actions.Effect, default_branch: str) -> Performed:  # noqa: PLR0911 - one line per kind of effect
@@ -55,7 +67,9 @@ def perform(client: Client, effect: actions.Effect, default_branch: str) -> Perf
         case actions.OpenPull():
             return open_pull(client, effect)
         case actions.Answer():
-            return answer(client, effect.thread, effect.item, effect.body)
+            return answer(client, effect.number, effect.reply)
+        case actions.React():
+            return _react(client, effect)
         case actions.Label():
             return _label(client, effect)
         case actions.Assign():
@@ -158,18 +172,54 @@ def split_message(message: str) -> tuple[str, str]:
     return title, "\n\n".join(paragraphs)
 
 
-def answer(client: Client, thread: str, item: str, body: str) -> Performed:
-    """One reply per item on a review thread, recognised by its mark and account."""
-    mark = feedback.REPLY_MARK.format(item=item)
-    data, _ = client.graphql(_THREAD, {"id": thread})
-    if data["node"] is None:
+def answer(client: Client, number: int, reply: Reply) -> Performed:
+    """One reply per item, recognised by its mark and account (I7): on its review thread, or in
+    the conversation of the issue or pull request `number`."""
+    mark = feedback.REPLY_MARK.format(item=reply.item)
+    body = f"{mark}\n{reply.body}"
+    return _say(client, number, mark, body) if not reply.thread else _on_thread(client, reply, body)
+
+
+def _on_thread(client: Client, reply: Reply, body: str) -> Performed:
+    data, _ = client.graphql(_THREAD, {"id": reply.thread})
+    thread = data["node"]
+    if thread is None:
         return UNCHANGED  # the thread was deleted: there is nobody to answer
-    for comment in data["node"]["comments"]["nodes"]:
+    mark = body.split("\n", 1)[0]
+    url = _there(thread["comments"]["nodes"], mark)
+    if url is None:
+        made, _ = client.graphql(_REPLY, {"id": reply.thread, "body": body}, write=True)
+        url = made["addPullRequestReviewThreadReply"]["comment"]["url"]
+        done = Performed("created", url)
+    else:
+        done = Performed("unchanged", url)
+    others = [c for c in thread["comments"]["nodes"] if not c["body"].startswith(mark)]
+    # whoever has said more since has not been answered yet
+    last = str(others[-1]["databaseId"]) if others else ""
+    if reply.resolve and not thread["isResolved"] and last == reply.item.split(":")[2]:
+        _resolve(client, reply.thread)
+    return done
+
+
+def _there(comments: list[Json], mark: str) -> str | None:
+    for comment in comments:
         author = (comment["author"] or {}).get("__typename")
         if comment["body"].startswith(mark) and (comment["viewerDidAuthor"] or author == "Bot"):
-            return Performed("unchanged", comment["url"])
-    made, _ = client.graphql(_REPLY, {"id": thread, "body": f"{mark}\n{body}"}, write=True)
-    return Performed("created", made["addPullRequestReviewThreadReply"]["comment"]["url"])
+            return str(comment["url"])
+    return None
+
+
+def _resolve(client: Client, thread: str) -> None:
+    """A courtesy: a token that may not do it leaves the thread to its people."""
+    with suppress(AoError):
+        client.graphql(_RESOLVE, {"id": thread}, write=True)
+
+
+def _react(client: Client, effect: actions.React) -> Performed:
+    """The same reaction by the same account exists once; a comment may be gone by now."""
+    variables = {"id": effect.node, "content": _CONTENTS[effect.content]}
+    data, _ = client.graphql(_REACT, variables, write=True)
+    return Performed("created") if data["addReaction"] else UNCHANGED
 
 
 def _label(client: Client, effect: actions.Label) -> Performed:
@@ -212,12 +262,15 @@ def _report(client: Client, effect: actions.Report) -> Performed:
 
 
 def _notice(client: Client, effect: actions.Notice) -> Performed:
+    return _say(client, effect.issue, effect.mark, effect.body)
+
+
+def _say(client: Client, number: int, mark: str, body: str) -> Performed:
     """Said once: whoever finds the mark has nothing left to say."""
-    found = _find_comment(client, effect.issue, effect.mark)
+    found = _find_comment(client, number, mark)
     if found is not None:
         return Performed("unchanged", found["html_url"])
-    path = f"issues/{effect.issue}/comments"
-    _, created = client.request("POST", path, body={"body": effect.body})
+    _, created = client.request("POST", f"issues/{number}/comments", body={"body": body})
     return Performed("created", created["html_url"])
 
 

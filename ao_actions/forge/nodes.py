@@ -10,6 +10,8 @@ from typing import Any
 from ao_actions.core import overlap, projection
 from ao_actions.core.model import (
     Check,
+    Comment,
+    Commit,
     Fleet,
     Issue,
     IssueFacts,
@@ -71,7 +73,7 @@ def issue_facts(
     closing = node["closedByPullRequestsReferences"]["nodes"]
     merges = [time(pull["mergedAt"]) for pull in closing if pull["mergedAt"]]
     last = labelled[-1] if labelled else {"createdAt": node["createdAt"], "actor": node["author"]}
-    labeller = login(last["actor"])
+    labeller = (last["actor"] or {"login": "ghost"})["login"]
     return IssueFacts(
         labelled_by=labeller,
         labelled_at=time(last["createdAt"]),
@@ -110,6 +112,29 @@ def notices(repository: Mapping[str, Any], fleet: Fleet) -> dict[str, str]:
     return found
 
 
+def comments(repository: Mapping[str, Any], record: TaskRecord) -> Iterator[Comment]:
+    """What was said lately on the task's issue and on its pull request, our own words too."""
+    issue_node = repository.get(f"t{record.issue}")
+    ref = repository.get(f"b{record.issue}") or {"associatedPullRequests": {"nodes": []}}
+    for node in [*filter(None, [issue_node]), *ref["associatedPullRequests"]["nodes"]]:
+        for said in node["comments"]["nodes"]:
+            yield comment(said, node["number"])
+
+
+def comment(node: Mapping[str, Any], number: int) -> Comment:
+    return Comment(
+        id=node["databaseId"],
+        node=node["id"],
+        number=number,
+        author=login(node["author"]),
+        body=node["body"],
+        created_at=time(node["createdAt"]),
+        edited_at=_time_or_none(node["lastEditedAt"]),
+        ours=by_program(node),
+        reacted=_reacted(node),
+    )
+
+
 def pull(node: Mapping[str, Any]) -> Pull:
     commit = node["commits"]["nodes"][0]["commit"] if node["commits"]["nodes"] else {}
     suites = (commit.get("checkSuites") or {"nodes": []})["nodes"]
@@ -121,7 +146,6 @@ def pull(node: Mapping[str, Any]) -> Pull:
         author=login(node["author"]),
         draft=node["isDraft"],
         head=node["headRefOid"],
-        head_parents=tuple(p["oid"] for p in (commit.get("parents") or {"nodes": []})["nodes"]),
         head_at=_head_time(commit, suites),
         base=node["baseRefName"],
         mergeable=node["mergeable"],
@@ -129,7 +153,7 @@ def pull(node: Mapping[str, Any]) -> Pull:
         checks=(*_checks(commit), *_without_jobs(runs)),
         suites_waiting=sum(suite["conclusion"] == "ACTION_REQUIRED" for suite in runs),
         suites_open=sum(suite["status"] != "COMPLETED" for suite in runs),
-        reviews=tuple(_review(review) for review in node["reviews"]["nodes"]),
+        reviews=tuple(review(each) for each in node["reviews"]["nodes"]),
         requested=frozenset(
             request["requestedReviewer"]["login"]
             for request in node["reviewRequests"]["nodes"]
@@ -199,14 +223,39 @@ def _ours(suite: Mapping[str, Any]) -> bool:
     return path.endswith(f"/{REVIEW_WORKFLOW}")
 
 
-def _review(node: Mapping[str, Any]) -> Review:
+def review(node: Mapping[str, Any]) -> Review:
     return Review(
         id=node["databaseId"],
         author=login(node["author"]),
         state=node["state"],
         body=node["body"],
         submitted_at=time(node["submittedAt"]),
+        node=node["id"],
+        edited_at=_time_or_none(node["lastEditedAt"]),
+        reacted=_reacted(node),
     )
+
+
+def recent(node: Mapping[str, Any]) -> tuple[Commit, ...]:
+    """A pull request's newest commits, oldest first."""
+    return tuple(_commit(each["commit"]) for each in node["commits"]["nodes"])
+
+
+def _commit(node: Mapping[str, Any]) -> Commit:
+    committer = node["committer"] or {}
+    return Commit(
+        oid=node["oid"],
+        headline=node["messageHeadline"],
+        committer=committer.get("email") or "",
+        parents=tuple(parent["oid"] for parent in node["parents"]["nodes"]),
+    )
+
+
+def _reacted(node: Mapping[str, Any]) -> bool:
+    """Whether the viewer has acknowledged it (see `actions.React`)."""
+    kinds = ("THUMBS_UP", "EYES", "CONFUSED")
+    groups = node["reactionGroups"] or ()
+    return any(group["viewerHasReacted"] and group["content"] in kinds for group in groups)
 
 
 def threads_of(node: Mapping[str, Any]) -> Iterator[Thread]:
@@ -215,6 +264,7 @@ def threads_of(node: Mapping[str, Any]) -> Iterator[Thread]:
             id=thread["id"],
             path=thread["path"],
             line=thread["line"],
+            start_line=thread["startLine"],
             resolved=thread["isResolved"],
             comments=tuple(
                 ReviewComment(
@@ -222,6 +272,7 @@ def threads_of(node: Mapping[str, Any]) -> Iterator[Thread]:
                     author=login(comment["author"]),
                     body=comment["body"],
                     created_at=time(comment["createdAt"]),
+                    edited_at=_time_or_none(comment["lastEditedAt"]),
                     ours=by_program(comment),
                 )
                 for comment in thread["comments"]["nodes"]
@@ -248,8 +299,17 @@ def by_program(comment: Mapping[str, Any]) -> bool:
 
 
 def login(author: Mapping[str, Any] | None) -> str:
-    """A deleted account has no login; GitHub calls it ghost."""
-    return author["login"] if author else "ghost"
+    """A deleted account has no login; GitHub calls it ghost. A bot's is shown as in REST, with
+    `[bot]`, which no person's can have: a person may be called as the bot is."""
+    if not author:
+        return "ghost"
+    name: str = author["login"]
+    is_bot = author.get("__typename") == "Bot" and not name.endswith("[bot]")
+    return f"{name}[bot]" if is_bot else name
+
+
+def _time_or_none(text: str | None) -> datetime | None:
+    return time(text) if text else None
 
 
 def time(text: str) -> datetime:

@@ -13,6 +13,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+from ao_actions.core import feedback
 from ao_actions.core.lookup import Unknowns
 from ao_actions.core.model import (
     Book,
@@ -57,6 +58,7 @@ def sweep(client: Client, book: Book, policy: Policy) -> Snapshot:
             if (ref := repository.get(f"b{record.issue}")) is not None
         },
         runs=_runs(client, live),
+        comments={r.issue: tuple(nodes.comments(repository, r)) for r in live},
         status_comments={
             r.issue: found
             for r in live
@@ -69,6 +71,9 @@ def sweep(client: Client, book: Book, policy: Policy) -> Snapshot:
 def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy) -> Snapshot:
     """The snapshot with what was unknown looked up (finished records are the ledger's)."""
     issues = {**snapshot.issues, **_facts(client, snapshot, unknown.issues, policy)}
+    snapshot = replace(
+        snapshot, pulls={**snapshot.pulls, **_with_commits(client, snapshot, unknown.commits)}
+    )
     pulls = {**snapshot.pulls, **_with_threads(client, snapshot, unknown.threads)}
     pulls |= {n: replace(pulls[n], red=red.look(client, pulls[n]).head) for n in unknown.red}
     trusted = {**snapshot.trusted, **{login: client.may_write(login) for login in unknown.logins}}
@@ -146,10 +151,13 @@ def _repository(client: Client, query: str, variables: Mapping[str, Any]) -> dic
 
 def _with_fragments(query: str, file: str) -> str:
     """The query with the fragments that it uses (an unused one is an error to GitHub)."""
-    text = files("ao_actions.forge").joinpath(f"{file}.graphql").read_text()
+    folder = files("ao_actions.forge")
+    text = "".join(folder.joinpath(f"{name}.graphql").read_text() for name in (file, "said"))
     parts = [f"fragment {part}" for part in text.split("fragment ") if part.strip()]
-    used = [part for part in parts if f"...{part.split()[1]}" in query]
-    return "\n".join([query, *used])
+    for _ in parts:  # a fragment may be used by another
+        used = [part for part in parts if f"...{part.split()[1]}" in query and part not in query]
+        query = "\n".join([query, *used])
+    return query
 
 
 def _task_pull(repository: Mapping[str, Any], record: TaskRecord) -> Pull | None:
@@ -255,6 +263,22 @@ def _details(client: Client, aliases: str) -> dict[str, Any]:
     return _repository(client, _with_fragments(query, "details"), {"owner": owner, "name": name})
 
 
+def _with_commits(client: Client, snapshot: Snapshot, issues: Iterable[int]) -> dict[int, Pull]:
+    pulls = {number: snapshot.pulls[number] for number in issues}
+    if not pulls:
+        return {}
+    aliases = " ".join(
+        f"p{pull.number}: pullRequest(number: {pull.number}) {{ ...RecentFields }}"
+        for pull in pulls.values()
+    )
+    found = _details(client, aliases)
+    return {
+        number: replace(pull, recent=nodes.recent(node) if node else ())
+        for number, pull in pulls.items()
+        for node in [found.get(f"p{pull.number}")]
+    }
+
+
 def _with_threads(client: Client, snapshot: Snapshot, issues: Iterable[int]) -> dict[int, Pull]:
     pulls = {number: snapshot.pulls[number] for number in issues}
     found = threads(client, [pull.number for pull in pulls.values()])
@@ -305,6 +329,17 @@ def pull_request(client: Client, number: int) -> Pull:
     if node is None:
         raise NotFoundError(f"{client.repository}: there is no pull request #{number}")
     return nodes.pull(node)
+
+
+def said(client: Client, pull: int) -> list[tuple[str, str, str]]:
+    """What was said on a pull request outside its threads: feedback key, author, words."""
+    node = _details(client, f"p: pullRequest(number: {pull}) {{ ...SaidFields }}")["p"]
+    reviews = [nodes.review(review) for review in node["reviews"]["nodes"]]
+    comments = [nodes.comment(comment, pull) for comment in node["comments"]["nodes"]]
+    return [
+        *((feedback.review_key(review), review.author, review.body) for review in reviews),
+        *((feedback.comment_key(comment), comment.author, comment.body) for comment in comments),
+    ]
 
 
 def _has_handoff(client: Client, run_id: int) -> bool:

@@ -261,7 +261,7 @@ def comment(turn: Turn, issue: Issue, body: str) -> Comment:
 def edit_comment(turn: Turn, issue: Issue, said: Comment, body: str) -> None:
     before = said.body
     said.body = check_body("IssueComment", body)
-    said.updated_at = issue.updated_at = turn.now
+    said.updated_at = said.edited_at = issue.updated_at = turn.now
     _emit_comment(turn, issue, said, "edited", changes={"body": {"from": before}})
 
 

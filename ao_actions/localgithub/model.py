@@ -89,6 +89,7 @@ class Comment:
     body: str
     created_at: datetime
     updated_at: datetime
+    edited_at: datetime | None = None
     reactions: list[Reaction] = field(default_factory=list)
     # the app behind a comment written with a job or app token, as GitHub reports it
     app: str | None = None
@@ -137,6 +138,7 @@ class ReviewComment:
     in_reply_to_id: int | None = None
     start_line: int | None = None
     diff_hunk: str = ""
+    edited_at: datetime | None = None
     reactions: list[Reaction] = field(default_factory=list)
 
 
@@ -159,6 +161,8 @@ class Review:
     state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
     commit_id: str
     submitted_at: datetime
+    edited_at: datetime | None = None
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -101,6 +101,7 @@ def finish(turn: Turn, pull: PullRequest, review: Review, event: str) -> None:
 
 def edit(turn: Turn, pull: PullRequest, review: Review, body: str) -> None:
     review.body = body
+    review.edited_at = turn.now
     _emit_review(turn, pull, review, "edited")
 
 

@@ -222,10 +222,10 @@ def _first_config(  # noqa: PLR0917
         "ci_trust": trust,
         "trust_because": [f"{_comment(str(finding))}" for finding in found],
         "environment": defaults.environment if wish.environment is None else wish.environment,
-        "max_attempts": wish.ao.max_attempts if wish.ao else defaults.max_attempts,
+        "attempts": wish.ao.attempts if wish.ao else defaults.budget.attempts,
         "max_parallel": defaults.max_parallel,
-        "usd_per_attempt": defaults.usd_per_attempt,
-        "usd_per_task": defaults.usd_per_task,
+        "usd_per_attempt": defaults.budget.usd_per_attempt,
+        "usd_per_task": defaults.budget.usd_per_task,
         "schedule": wish.schedule or detect.default_schedule(name, private=hosting.private),
     }
     return render("ao.yml.j2", quoted=_quoted, **values)

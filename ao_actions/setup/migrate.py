@@ -52,7 +52,7 @@ class Migration:
     repository: str | None
     agents: tuple[AgentSettings, ...]
     rules: str
-    max_attempts: int
+    attempts: int
     taken: tuple[str, ...]
     left: tuple[tuple[str, str], ...]
 
@@ -81,7 +81,7 @@ def read(path: Path, *, project: str | None = None, repository: str | None = Non
         repository=chosen.get("repo"),
         agents=agents,
         rules=rules,
-        max_attempts=attempts,
+        attempts=attempts,
         taken=tuple(taken),
         left=tuple(left),
     )
@@ -201,7 +201,7 @@ def _attempts(
     taken: list[str],
     used: set[str],
 ) -> int:
-    default = Config().max_attempts
+    default = Config().budget.attempts
     for prefix, holder in ((f"projects.{name}.", chosen), ("", document)):
         reaction = _mapping(_mapping(holder.get("reactions")).get("ci-failed"))
         retries = reaction.get("retries")
@@ -209,7 +209,7 @@ def _attempts(
             key = f"{prefix}reactions.ci-failed.retries"
             used.add(key)
             attempts = max(default, retries + 1)
-            taken.append(f"{key}: {retries} -> max_attempts: {attempts} (reviews count, too)")
+            taken.append(f"{key}: {retries} -> budget.attempts: {attempts}")
             return attempts
     return default
 

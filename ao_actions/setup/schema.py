@@ -58,6 +58,18 @@ def _runtime() -> dict[str, Any]:
     return {"anyOf": [_choice(("process", "user")), container]}
 
 
+def _budget() -> dict[str, Any]:
+    amounts = {
+        "attempts": _whole(50),
+        "attempts_per_failure": _whole(50),
+        "review_rounds": _whole(50),
+        "usd_per_attempt": _MONEY,
+        "usd_per_task": _MONEY,
+        "usd_per_day": {"anyOf": [_MONEY, {"type": "null"}]},
+    }
+    return {"type": "object", "properties": amounts, "additionalProperties": False}
+
+
 def _forms() -> dict[str, dict[str, Any]]:
     """Key to the form of its value; a test holds it against `config.KEYS`."""
     return {
@@ -70,9 +82,8 @@ def _forms() -> dict[str, dict[str, Any]]:
         "turns": _whole(1000),
         "minutes": _whole(330),
         "max_parallel": _whole(100),
-        "max_attempts": _whole(50),
-        "usd_per_attempt": _MONEY,
-        "usd_per_task": _MONEY,
+        "budget": _budget(),
+        "bots": _LINES,
         "auth": _choice(AUTHS),
         "ci_trust": _choice(TRUSTS),
         "agent_auth": _choice(AGENT_AUTHS),

@@ -6,7 +6,8 @@ wrote stands in fences that it cannot close.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ao_actions.config import Config
 from ao_actions.core import text
@@ -29,6 +30,15 @@ class Red:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A review's text or a comment. `name`: what it is called in the brief ("C1")."""
+
+    name: str
+    author: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
     """Everything that goes into a brief, read by a trusted hand from GitHub and the ledger."""
 
@@ -39,8 +49,9 @@ class Assigned:
     reason: Phase
     base: str
     failures: tuple[Red, ...] = ()
-    reviews: tuple[tuple[str, str], ...] = ()  # author, body
+    words: tuple[Words, ...] = ()
     threads: tuple[tuple[str, Thread], ...] = ()  # its name in the brief ("T1"), the thread
+    applied: Mapping[str, str] = field(default_factory=dict)  # thread's name to words
 
 
 def write(assigned: Assigned, config: Config) -> str:
@@ -54,7 +65,12 @@ def write(assigned: Assigned, config: Config) -> str:
         rules=config.rules.strip(),
         issue=_quoted(f"{assigned.title}\n\n{assigned.body}"),
         feedback=_feedback(assigned),
-        threads="\n\n".join(_thread(name, thread) for name, thread in assigned.threads),
+        threads="\n\n".join(
+            [
+                *(_thread(name, thread, assigned.applied) for name, thread in assigned.threads),
+                *(_words(words) for words in assigned.words),
+            ]
+        ),
     )
 
 
@@ -93,8 +109,7 @@ def _feedback(assigned: Assigned) -> str:
                 "conflict in the checkout (search for `<<<<<<<`), keeping what both sides meant."
             )
         case Phase.CHANGES_REQUESTED:
-            bodies = [f"@{author} wrote:\n\n{_quoted(body)}" for author, body in assigned.reviews]
-            return "\n\n".join(["A reviewer asks for changes to your pull request.", *bodies])
+            return "Reviewers have something to say about your pull request: see below."
         case _:
             return ""
 
@@ -117,11 +132,17 @@ def _code(name: str) -> str:
     return text.line(name, limit=100).replace("`", "'")
 
 
-def _thread(name: str, thread: Thread) -> str:
+def _words(words: Words) -> str:
+    quoted = _quoted(f"@{words.author}:\n{words.body}")
+    return f"### {words.name}\n\n{quoted}"
+
+
+def _thread(name: str, thread: Thread, applied: Mapping[str, str]) -> str:
     where = f"{thread.path}:{thread.line}" if thread.line else thread.path
     said = [f"@{c.author}:\n{c.body}" for c in thread.comments]
     quoted = _quoted("\n\n".join(said))
-    return f"### {name} at `{text.line(where, limit=300)}`\n\n{quoted}"
+    became = f"\n\nIts suggestion: {applied[name]}" if name in applied else ""
+    return f"### {name} at `{text.line(where, limit=300)}`\n\n{quoted}{became}"
 
 
 def _quoted(outside: str) -> str:

@@ -44,7 +44,7 @@ class TaintedError(AoError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadReply:
-    """An agent's answer to one review thread (`thread`: its number in the brief)."""
+    """An agent's answer to one review thread or comment (`thread`: its name in the brief)."""
 
     thread: str
     body: str
@@ -61,7 +61,8 @@ class Verification:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handoff:
     """`outcome.json`. `proven`: a limit was seen by more than text (design 7). `session`: the
-    agent's name for the session whose files lie beside it."""
+    agent's name for the session whose files lie beside it. `skipped` are the names of what was
+    said that had changed or gone since the claim: it was not looked at."""
 
     schema: int = SCHEMA
     outcome: Outcome
@@ -72,6 +73,7 @@ class Handoff:
     proven: bool = False
     session: str | None = None
     replies: tuple[ThreadReply, ...] = ()
+    skipped: tuple[str, ...] = ()
     verified: tuple[Verification, ...] = ()
 
 

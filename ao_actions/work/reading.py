@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ao_actions.core import feedback
@@ -9,24 +11,30 @@ from ao_actions.core.model import Claim, Phase, TaskRecord, Thread
 from ao_actions.forge import observe
 from ao_actions.forge.client import Client, Json
 from ao_actions.work import failures
-from ao_actions.work.brief import Assigned, Red
+from ao_actions.work.brief import Assigned, Red, Words
 
 
-def assigned(client: Client, record: TaskRecord, claim: Claim, folder: Path) -> Assigned:
-    """The issue, and the feedback that this claim is to answer. Whole logs go into `folder`.
+def assigned(
+    client: Client, record: TaskRecord, claim: Claim, folder: Path, bots: tuple[str, ...] = ()
+) -> Assigned:
+    """The issue, and the feedback that this claim is to answer, as it stands now. Whole logs go
+    into `folder`.
+
+    What was edited, added to or deleted since the claim is left out: it has another key by now,
+    so the next pass queues it again.
 
     :raises ForgeError: GitHub did not answer
     """
     issue = client.get(f"issues/{record.issue}")
-    reviews: tuple[tuple[str, str], ...] = ()
+    words: tuple[Words, ...] = ()
     threads: tuple[tuple[str, Thread], ...] = ()
     red: tuple[Red, ...] = ()
     if claim.reason is Phase.CI_FAILED:
-        red = failures.read(client, _pull(client, record), claim, folder)
+        red = failures.read(client, pull_number(client, record), claim, folder)
     if claim.reason is Phase.CHANGES_REQUESTED:
-        pull = _pull(client, record)
-        reviews = _reviews(client, pull, claim)
-        threads = _threads(client, pull, claim)
+        pull = pull_number(client, record)
+        words = tuple(_words(client, pull, claim))
+        threads = tuple(_threads(client, pull, record, claim, bots))
     return Assigned(
         repository=client.repository,
         number=record.issue,
@@ -35,15 +43,25 @@ def assigned(client: Client, record: TaskRecord, claim: Claim, folder: Path) -> 
         reason=claim.reason,
         base=claim.base,
         failures=red,
-        reviews=reviews,
+        words=words,
         threads=threads,
     )
 
 
-def thread_names(items: tuple[str, ...]) -> dict[str, str]:
-    """Names of threads in the brief ("T1") to the feedback keys of a claim, in its order."""
-    keys = [item for item in items if item.startswith("thread:")]
-    return {f"T{number}": key for number, key in enumerate(keys, start=1)}
+def names(items: tuple[str, ...]) -> dict[str, str]:
+    """Names in the brief to the feedback keys of a claim, in its order: "T1" a review thread,
+    "C1" a review's text or a comment."""
+    threads = [item for item in items if item.startswith("thread:")]
+    others = [item for item in items if item.startswith(("review:", "comment:"))]
+    return {f"T{number}": key for number, key in enumerate(threads, start=1)} | {
+        f"C{number}": key for number, key in enumerate(others, start=1)
+    }
+
+
+def skipped(claim: Claim, given: Assigned) -> tuple[str, ...]:
+    """Names of the claim's items that were not given to the agent."""
+    there = {name for name, _ in given.threads} | {words.name for words in given.words}
+    return tuple(name for name in names(claim.items) if name not in there)
 
 
 def thread_id(item: str) -> str:
@@ -51,28 +69,39 @@ def thread_id(item: str) -> str:
     return item.split(":", 2)[1]
 
 
-def _pull(client: Client, record: TaskRecord) -> int:
+def pull_number(client: Client, record: TaskRecord) -> int:
+    """The task's open pull request; 0 if there is none."""
     owner = client.repository.split("/", 1)[0]
     found: list[Json] = client.get("pulls", head=f"{owner}:{record.branch}", state="open")
     return int(found[0]["number"]) if found else 0
 
 
-def _reviews(client: Client, pull: int, claim: Claim) -> tuple[tuple[str, str], ...]:
-    if not any(item.startswith("review:") for item in claim.items):
-        return ()
-    found = client.pages(f"pulls/{pull}/reviews")
-    return tuple(
-        (review["user"]["login"], review["body"])
-        for review in found
-        if feedback.review_key(review["id"]) in claim.items and review["body"]
-    )
+def _words(client: Client, pull: int, claim: Claim) -> Iterator[Words]:
+    wanted = {key: name for name, key in names(claim.items).items() if name.startswith("C")}
+    if not wanted or not pull:
+        return
+    for key, author, body in observe.said(client, pull):
+        if key in wanted and body:
+            yield Words(name=wanted[key], author=author, body=body)
 
 
-def _threads(client: Client, pull: int, claim: Claim) -> tuple[tuple[str, Thread], ...]:
-    names = thread_names(claim.items)
-    if not names:
-        return ()
-    found = {thread.id: thread for thread in observe.threads(client, [pull]).get(pull, ())}
-    return tuple(
-        (name, found[thread_id(item)]) for name, item in names.items() if thread_id(item) in found
-    )
+def _threads(
+    client: Client, pull: int, record: TaskRecord, claim: Claim, bots: tuple[str, ...]
+) -> Iterator[tuple[str, Thread]]:
+    """The claim's threads, each whole, but for what strangers said in it."""
+    wanted = {key: name for name, key in names(claim.items).items() if name.startswith("T")}
+    if not wanted or not pull:
+        return
+    handled = frozenset(record.handled)
+    for thread in observe.threads(client, [pull]).get(pull, ()):
+        if not any(thread_id(key) == thread.id for key in wanted):
+            continue
+        trusted = dict.fromkeys(bots, True) | {
+            comment.author: client.may_write(comment.author)
+            for comment in thread.comments
+            if not comment.author.endswith("[bot]")
+        }
+        key = feedback.thread_key(thread, trusted, handled)
+        if key in wanted:
+            said = feedback.conversation(thread, trusted, handled)
+            yield wanted[key], replace(thread, comments=said)

@@ -34,11 +34,14 @@ from ao_actions.work import (
     metering,
     reading,
     sessions,
+    suggestions,
     workspace,
 )
+from ao_actions.work.brief import Assigned
 from ao_actions.work.checkout import Checkout
 from ao_actions.work.handoff import Handoff, ThreadReply, Verification
 from ao_actions.work.metering import Metering
+from ao_actions.work.suggestions import Applied
 from ao_actions.work.turns import Turns
 from ao_actions.work.workspace import Places
 
@@ -115,8 +118,8 @@ def superseded(attempt: Attempt, record: TaskRecord | None, issue: int, epoch: i
     """Why this run may not work, or None (the fence of design 3)."""
     if attempt.job.run_attempt > 1:
         return (
-            "a re-run starts no agent. To try again, take the label off the issue and put it "
-            "on again"
+            "a re-run starts no agent. To try again, say `/ao retry` on the issue, or take the "
+            "label off and put it on again"
         )
     return not_current(attempt.client, record, issue=issue, epoch=epoch, run_id=attempt.job.run_id)
 
@@ -152,7 +155,15 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     )
     shutil.rmtree(places.scratch, ignore_errors=True)
     places.scratch.mkdir(parents=True)
-    assigned = reading.assigned(attempt.client, record, claim, places.scratch / "checks")
+    assigned = reading.assigned(
+        attempt.client, record, claim, places.scratch / "checks", attempt.config.bots
+    )
+    skipped = reading.skipped(claim, assigned)
+    applied = suggestions.apply(tree.path, assigned.threads, attempt.config.protected)
+    if _nothing_left(assigned, claim, applied):
+        attempt.say("no agent is needed: what reviewers suggested is applied as it stands")
+        return _without_agent(attempt, tree, applied, skipped)
+    assigned = replace(assigned, applied=applied.done | applied.left)
     attempt.say(f"{claim.agent} works on #{record.issue} at {tree.start[:7]} ({claim.reason})")
     measured = metering.choose(agent, attempt.environment)
     attempt.say(_metered(measured))
@@ -180,7 +191,33 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
             result = replace(result, session=None)
     finally:
         measured.close()
-    return _pack(attempt, tree, _keep(attempt, agent, assignment, result), verified)
+    done = _pack(attempt, tree, _keep(attempt, agent, assignment, result), verified)
+    return replace(done, skipped=skipped)
+
+
+def _nothing_left(assigned: Assigned, claim: Claim, applied: Applied) -> bool:
+    """Whether all that the reviewers said is suggestions (or was taken back since the claim)."""
+    if claim.reason is not Phase.CHANGES_REQUESTED or assigned.words:
+        return False
+    return all(name in applied.alone for name, _ in assigned.threads)
+
+
+def _without_agent(
+    attempt: Attempt, tree: Checkout, applied: Applied, skipped: tuple[str, ...]
+) -> Handoff:
+    """What is handed off when the suggestions are all there is to do: no tokens are spent."""
+    commit = checkout.commit(tree)
+    if commit is not None:
+        checkout.bundle(tree, commit, attempt.places.handoff)
+    said = applied.done | applied.left
+    return Handoff(
+        outcome=Outcome.CHANGES if commit else Outcome.NO_CHANGE,
+        detail="" if commit else "there was nothing to change",
+        message="Applied what the review suggests." if commit else "",
+        spent=Spent(),
+        replies=tuple(ThreadReply(thread=name, body=body) for name, body in said.items()),
+        skipped=skipped,
+    )
 
 
 def _unanswered(result: Result) -> bool:

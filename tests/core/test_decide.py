@@ -9,6 +9,7 @@ from ao_actions.core import actions, transitions
 from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import (
+    Budget,
     CheckRerun,
     Fleet,
     Outcome,
@@ -47,6 +48,7 @@ from tests.builders import (
     to_claim,
     to_finish,
 )
+from tests.core import worlds
 
 CLAIMED = a_record(claim=a_claim())
 RED = a_red_pull()
@@ -161,10 +163,11 @@ def test_a_held_issue_leaves_the_slot_to_the_next() -> None:
 def test_a_released_slot_is_given_away_in_the_same_plan() -> None:
     lost = a_record(issue=7, claim=a_claim(expires_at=ago(1)))
     snapshot = a_snapshot(NEW, records=[lost])
-    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1, max_attempts=1))
+    plan = planned(actions.Transition, snapshot, Policy(max_parallel=1, budget=Budget(attempts=1)))
     assert [actions.describe(step) for step in plan] == [
         "task 7: released, epoch 1, lost",
         "task 42: claimed, epoch 2, queued",
+        "task 7: has something to say (exhausted:1:0:0)",
     ]
 
 
@@ -359,7 +362,8 @@ def test_two_conflicts_with_one_base_are_resolved_one_after_the_other() -> None:
 
 
 def test_an_attempt_reserves_no_more_than_the_task_has() -> None:
-    [claim] = planned(actions.Claim, a_snapshot(NEW), Policy(usd_per_attempt=9, usd_per_task=4))
+    policy = Policy(budget=Budget(usd_per_attempt=9, usd_per_task=4))
+    [claim] = planned(actions.Claim, a_snapshot(NEW), policy)
     assert claim.usd == 4
 
 
@@ -525,9 +529,7 @@ def test_replies_are_posted(threads, answers) -> None:
         records=[record], pulls={42: a_pull(threads=threads)}, branches={"ao/42": "c1"}
     )
     found = planned(actions.Answer, snapshot)
-    assert [(a.pull, a.thread, a.item, a.body) for a in found] == [
-        (7, "T", OWED.item, OWED.body)
-    ] * answers
+    assert [(a.number, a.reply) for a in found] == [(7, OWED)] * answers
 
 
 def test_what_was_seen_is_noted_when_the_ledger_is_written_anyway() -> None:
@@ -584,9 +586,28 @@ def test_a_task_that_waits_for_its_review_needs_nothing() -> None:
 def test_a_budget_that_is_used_up_ends_in_a_call_not_in_a_claim() -> None:
     record = a_published_record(attempts=(an_attempt(head="c1", spent=Spent(usd=18)),))
     snapshot = a_snapshot(records=[record], pulls={42: RED}, branches={"ao/42": "c1"})
-    assert planned(actions.Transition, snapshot) == []
+    steps = planned(actions.Transition, snapshot)
+    assert [type(step) for step in steps] == [actions.Tell, actions.Note]
     [report] = planned(actions.Report, snapshot)
     assert "**needs_human**: $18.00 of $20.00 are spent." in report.body
+
+
+def test_a_spent_budget_is_accounted_for_once() -> None:
+    record = a_published_record(attempts=(an_attempt(head="c1", spent=Spent(usd=18)),))
+    snapshot = a_snapshot(records=[record], pulls={42: RED}, branches={"ao/42": "c1"})
+    plan = decide(snapshot, POLICY)
+    [said] = [action for action in plan if isinstance(action, actions.Answer)]
+    assert said.number == 7
+    for words in (
+        "@ann: $18.00 of $20.00",
+        "| 1 | queued | claude-code | changes | $18.00 |",
+        "`/ao budget +1`",
+        "`/ao retry`",
+        "`/ao take-over`",
+    ):
+        assert words in said.reply.body
+    after = worlds.step(snapshot, plan, POLICY)
+    assert not [a for a in decide(after, POLICY) if isinstance(a, actions.Tell | actions.Answer)]
 
 
 def test_every_action_says_what_it_does() -> None:
@@ -612,3 +633,14 @@ def test_the_second_labeller_owns_what_the_first_was_taken_off() -> None:
     plan = decide(a_snapshot(issue, records=[old]), POLICY)
     (claim,) = (step for step in plan if isinstance(step, actions.Claim))
     assert claim.owner == "bob"
+
+
+def test_the_day_s_money_bounds_the_claims_of_one_plan() -> None:
+    snapshot = a_snapshot(NEW, an_issue(43, facts=some_facts(), assignees=frozenset()))
+    policy = Policy(budget=Budget(usd_per_day=9.0))
+    assert [claim.issue for claim in planned(actions.Claim, snapshot, policy)] == [42]
+
+
+def test_a_reply_waits_until_its_thread_is_known() -> None:
+    record = published(owed=(OWED,), handled=(OWED.item,))
+    assert planned(actions.Answer, a_snapshot(records=[record])) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ao_actions.core import actions, budget, pauses, selection, transitions
 from ao_actions.core.decide import decide
-from ao_actions.core.model import Fleet, Limit, Outcome, Phase, Policy, Snapshot, Spent
+from ao_actions.core.model import Budget, Fleet, Limit, Outcome, Phase, Policy, Snapshot, Spent
 from ao_actions.core.tasks import tasks, verdicts
 from tests.builders import (
     NOW,
@@ -67,7 +67,7 @@ def over(
 def test_no_history_of_limits_breaks_the_laws(
     data: st.DataObject, agents: tuple[str, ...], parallel: int
 ) -> None:
-    policy = Policy(agents=agents, max_parallel=parallel, max_attempts=3)
+    policy = Policy(agents=agents, max_parallel=parallel, budget=Budget(attempts=3))
     world = new_tasks(5)
     claims: dict[str, list[datetime]] = defaultdict(list)
     for _ in range(data.draw(st.integers(1, 25))):
@@ -104,9 +104,9 @@ def an_event(data: st.DataObject, world: Snapshot) -> Snapshot:
 def check_budgets(world: Snapshot, policy: Policy) -> None:
     for record in world.book.tasks.values():
         failures = sum(a.outcome is not Outcome.LIMITED for a in record.this_round())
-        assert budget.attempts_made(record) == failures <= policy.max_attempts
+        assert budget.attempts_made(record) == failures <= policy.budget.attempts
         reserved = record.claim.reserved.usd if record.claim else 0.0
-        assert record.spent.usd + reserved <= policy.usd_per_task
+        assert record.spent.usd + reserved <= policy.budget.usd_per_task
 
 
 def check_nobody_is_stuck(world: Snapshot, policy: Policy) -> None:

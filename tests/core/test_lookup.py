@@ -143,8 +143,8 @@ def test_threads(record, pull, asked) -> None:
         ),
         pytest.param(
             a_pull(threads=(a_thread(a_comment(author="cy"), a_comment(author="bob")),)),
-            ("bob",),
-            id="who has the last word",
+            ("bob", "cy"),
+            id="everybody in a thread",
         ),
         pytest.param(
             a_pull(threads=(a_thread(a_comment(author="bob"), resolved=True),)), (), id="resolved"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ao_actions.core import feedback
-from ao_actions.core.model import Outcome, Phase, Spent, Task
+from ao_actions.core.model import Budget, Outcome, Phase, Policy, Spent, Task
 from ao_actions.core.phase import RULES, Rule, phase_of, restarted, run_of
 from ao_actions.core.triage import Source
 from tests.builders import (
@@ -14,6 +14,7 @@ from tests.builders import (
     a_check,
     a_claim,
     a_comment,
+    a_commit,
     a_failed,
     a_failure,
     a_published_record,
@@ -26,6 +27,7 @@ from tests.builders import (
     a_task,
     a_thread,
     a_turn,
+    a_word,
     ago,
     an_attempt,
     an_issue,
@@ -51,6 +53,16 @@ TWICE = a_published_record(
     )
 )
 AGAIN = an_issue(labelled_at=ago(1))
+
+
+ANSWERED = a_published_record(
+    attempts=tuple(
+        an_attempt(epoch=n, reason=Phase.CHANGES_REQUESTED, spent=Spent()) for n in range(5)
+    ),
+)
+GITHUB = "noreply@github.com"
+BUTTON = a_commit("h1", "Apply suggestions from code review", committer=GITHUB)
+UPDATE = a_commit("h2", "Merge branch 'main' into ao/42", committer=GITHUB)
 
 
 def waiting(hours: float, status: str = "queued") -> Task:
@@ -168,6 +180,57 @@ MATCHES = [
         id="red, but every agent is paused",
     ),
     pytest.param(
+        "_ended",
+        a_task(record=a_record(claim=a_claim(), ended=a_word(word="stop"))),
+        "@ann said `/ao stop`",
+        id="told to stop while a run works",
+    ),
+    pytest.param(
+        "_held",
+        a_task(record=a_published_record(held=a_word()), pull=a_pull(draft=True)),
+        "@ann said `/ao pause`; `/ao resume` lets it go on",
+        id="told to pause",
+    ),
+    pytest.param(
+        "_day_spent",
+        a_task(record=PUBLISHED, pull=RED, day_opens=NOW + minutes(720)),
+        "the day's budget: $9.00 are spent; on at 2026-01-06 00:00 UTC",
+        id="the day's money is spent",
+    ),
+    pytest.param(
+        "_day_spent",
+        a_task(day_opens=NOW + minutes(720)),
+        "the day's budget: $9.00 are spent; on at 2026-01-06 00:00 UTC",
+        id="new tasks wait for the day's money, too",
+    ),
+    pytest.param(
+        "_exhausted",
+        a_task(record=ANSWERED, pull=a_pull(reviews=(a_review(),))),
+        "all 5 rounds of review are used",
+        id="reviews were answered as often as they may be",
+    ),
+    pytest.param(
+        "_settling",
+        a_task(record=PUBLISHED, pull=a_pull(reviews=(a_review(submitted_at=ago(1)),))),
+        "the review may go on: it is answered if nobody adds to it by 12:01:00 UTC",
+        id="a review of just now",
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(
+            record=PUBLISHED,
+            pull=a_pull(head="h1", recent=(a_commit("c1"), a_commit("h0"), BUTTON)),
+        ),
+        "h1 on the branch is not ours: somebody else works on it",
+        id="a suggestion that was applied on top of a human's commit",
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(record=PUBLISHED, pull=a_pull(head="h1", recent=(BUTTON,))),
+        "h1 on the branch is not ours: somebody else works on it",
+        id="our commit is too far down to be seen",
+    ),
+    pytest.param(
         "_draft",
         a_task(record=PUBLISHED, pull=a_red_pull(draft=True)),
         "pull request #7 is a draft",
@@ -181,8 +244,10 @@ MATCHES = [
     ),
     pytest.param(
         "_human_commit",
-        a_task(record=PUBLISHED, pull=a_pull(head="f00ba12345", head_parents=("x", "y"))),
-        "f00ba12 on the branch is not ours: somebody else works on it",
+        a_task(
+            record=PUBLISHED, pull=a_pull(head="m", recent=(a_commit("m", parents=("x", "y")),))
+        ),
+        "m on the branch is not ours: somebody else works on it",
         id="a merge that is not on top of ours",
     ),
     pytest.param(
@@ -473,11 +538,43 @@ MISSES = [
         a_task(record=CLAIMED, turn=a_turn()),
         id="paused, but it has an agent already",
     ),
+    pytest.param("_ended", a_task(record=PUBLISHED), id="nobody ended it"),
+    pytest.param("_ended", a_task(), id="no record, nobody ended it"),
+    pytest.param("_held", a_task(record=PUBLISHED), id="nobody paused it"),
+    pytest.param("_held", a_task(), id="no record, nobody paused it"),
+    pytest.param("_day_spent", a_task(record=PUBLISHED, pull=RED), id="money for today"),
+    pytest.param(
+        "_day_spent", a_task(record=PUBLISHED, pull=a_pull(), day_opens=NOW), id="needs no money"
+    ),
+    pytest.param("_exhausted", a_task(record=ANSWERED, pull=a_pull()), id="nothing was said"),
+    pytest.param(
+        "_exhausted",
+        a_task(record=replace(ANSWERED, retried_at=ago(1)), pull=a_pull(reviews=(a_review(),))),
+        id="somebody said retry",
+    ),
+    pytest.param(
+        "_settling", a_task(record=PUBLISHED, pull=a_pull(reviews=(a_review(),))), id="long ago"
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(record=a_published_record(resumed="h1"), pull=a_pull(head="h1")),
+        id="somebody said resume",
+    ),
+    pytest.param(
+        "_human_commit",
+        a_task(
+            record=PUBLISHED,
+            pull=a_pull(head="h2", recent=(a_commit("c1"), BUTTON, UPDATE)),
+        ),
+        id="a suggestion was applied and the base merged, with GitHub's buttons",
+    ),
     pytest.param("_draft", a_task(record=PUBLISHED, pull=a_pull()), id="no draft"),
     pytest.param("_human_commit", a_task(record=PUBLISHED, pull=a_pull()), id="our commit"),
     pytest.param(
         "_human_commit",
-        a_task(record=PUBLISHED, pull=a_pull(head="m", head_parents=("c1", "b1"))),
+        a_task(
+            record=PUBLISHED, pull=a_pull(head="m", recent=(a_commit("m", parents=("c1", "b1")),))
+        ),
         id="the base was merged into our branch",
     ),
     pytest.param(
@@ -650,14 +747,17 @@ MISSES = [
 ]
 
 
+DAILY = Policy(budget=Budget(usd_per_day=9.0))
+
+
 def rule_of(task: Task) -> Rule:
-    return next(rule for rule in RULES if rule.test(task, POLICY) is not None)
+    return next(rule for rule in RULES if rule.test(task, DAILY) is not None)
 
 
 @pytest.mark.parametrize(("rule", "task", "because"), MATCHES)
 def test_match(rule: str, task: Task, because: str) -> None:
     assert rule_of(task).test.__name__ == rule
-    assert phase_of(task, POLICY) == (rule_of(task).phase, because)
+    assert phase_of(task, DAILY) == (rule_of(task).phase, because)
 
 
 @pytest.mark.parametrize(("rule", "task"), MISSES)

@@ -200,11 +200,13 @@ def test_status_of_a_task_with_a_past() -> None:
     [
         pytest.param(
             a_stop(url="https://x/runs/5"),
-            ["See https://x/runs/5.", "@ann: Look at it. Take the label `ao:ready` off"],
+            ["See https://x/runs/5.", "@ann: Look at it. Say `/ao retry` (or take"],
             id="with a link",
         ),
-        pytest.param(a_stop(), ["@ann: Look at it. Take the label `ao:ready` off"], id="without"),
-        pytest.param(None, ["@ann: Take the label `ao:ready` off"], id="not our stop"),
+        pytest.param(a_stop(), ["@ann: Look at it. Say `/ao retry` (or take"], id="without"),
+        pytest.param(
+            None, ["@ann: Say `/ao retry` (or take the label `ao:ready` off"], id="not our stop"
+        ),
     ],
 )
 def test_status_asks_a_human(stop, lines) -> None:

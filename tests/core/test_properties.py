@@ -12,6 +12,7 @@ from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import (
     Book,
+    Budget,
     CheckRerun,
     Fleet,
     Issue,
@@ -32,17 +33,20 @@ from tests.builders import (
     a_check,
     a_claim,
     a_comment,
+    a_commit,
     a_failed,
     a_failure,
     a_pause,
     a_pull,
     a_record,
     a_red_pull,
+    a_remark,
     a_review,
     a_run,
     a_snapshot,
     a_stop,
     a_thread,
+    a_word,
     ago,
     an_attempt,
     an_issue,
@@ -54,10 +58,15 @@ from tests.core import worlds
 POLICIES = st.builds(
     Policy,
     max_parallel=st.integers(1, 3),
-    max_attempts=st.integers(1, 3),
+    budget=st.builds(
+        Budget,
+        attempts=st.integers(1, 3),
+        review_rounds=st.integers(1, 2),
+        usd_per_attempt=st.sampled_from([2.0, 5.0]),
+        usd_per_task=st.sampled_from([5.0, 9.0]),
+        usd_per_day=st.sampled_from([None, None, 7.0]),
+    ),
     agents=st.sampled_from([("claude-code",), ("claude-code", "codex")]),
-    usd_per_attempt=st.sampled_from([2.0, 5.0]),
-    usd_per_task=st.sampled_from([5.0, 9.0]),
 )
 NUMBERS = st.lists(st.integers(1, 4), unique=True, min_size=1)
 TIMES = st.sampled_from([ago(500), ago(100), ago(40), ago(5), ago(1), NOW])
@@ -146,16 +155,48 @@ def records(draw: st.DrawFn, issue: int, epoch: int) -> TaskRecord:
         stop=draw(st.none() | st.builds(a_stop, at=TIMES)),
         reruns=draw(RERUNS),
         wip=published[: draw(st.integers(0, 2))],
+        **draw(TOLD),
     )
 
 
 ITEM = "thread:T:100"
+OURS = a_commit("c1")
+BUTTON = a_commit("h1", "Apply suggestion from @ann", committer="noreply@github.com")
 ANSWER = a_comment(id=101, ours=True, body=REPLY_MARK.format(item=ITEM))
+WORDS = [
+    *("Rename it.", "/ao why", "/ao retry", "/ao stop", "/ao pause\nBye.", "/ao x", "/ao resume"),
+    *("/ao budget +1", "/ao agent codex", "/ao agent nobody", "/ao take-over"),
+]
+# pools, not strategies of their parts: a world is large enough to draw as it is
+POOL = [
+    a_remark(body, id=200 + n, author=author, number=7 if n % 2 else 1, created_at=at, **given)
+    for n, (body, author, at, given) in enumerate(
+        [
+            *((body, "ann", ago(40), {}) for body in WORDS for _ in "12"),
+            *((body, "ann", ago(1), {}) for body in WORDS[:3]),
+            *(
+                (body, who, ago(40), {})
+                for who in ("eve", "ghost", "ci[bot]")
+                for body in WORDS[:3]
+            ),
+            *((body, "ann", ago(500), {"edited_at": ago(3)}) for body in WORDS[:3]),
+            *((body, "ann", ago(40), {"reacted": True}) for body in WORDS[:3]),
+        ]
+    )
+]
+REMARKS = st.lists(st.sampled_from(POOL), max_size=2, unique_by=lambda said: said.id).map(tuple)
+TOLD = st.sampled_from(
+    [
+        *({}, {}, {}, {"held": a_word()}, {"ended": a_word(word="take-over", login="bob")}),
+        *({"retried_at": ago(1)}, {"retried_at": NOW, "held": a_word()}, {"resumed": "h1"}),
+        *({"agent": "codex"}, {"agent": "gone", "extra_attempts": 2}, {"extra_usd": 3.0}),
+    ]
+)
+DAYS = st.sampled_from([("", 0.0), ("2026-01-04", 9.0), ("2026-01-05", 4.0), ("2026-01-05", 9.0)])
 PULLS = st.builds(
     a_pull,
     state=st.sampled_from(["OPEN", "OPEN", "OPEN", "CLOSED", "MERGED"]),
     head=st.sampled_from(["c1", "c2", "h1"]),
-    head_parents=st.sampled_from([("c1",), ("c1", "b1")]),
     head_at=TIMES,
     draft=st.sampled_from([False, False, True]),
     mergeable=st.sampled_from(["MERGEABLE", "MERGEABLE", "CONFLICTING", "UNKNOWN"]),
@@ -163,7 +204,17 @@ PULLS = st.builds(
     checks=CHECKS,
     suites_open=st.sampled_from([0, 0, 1]),
     suites_waiting=st.sampled_from([0, 0, 1]),
-    reviews=st.sampled_from([(), (a_review(),), (a_review(author="eve"),)]),
+    reviews=st.sampled_from(
+        [
+            (),
+            (a_review(),),
+            (a_review(author="eve"),),
+            (a_review(body="/ao why", state="COMMENTED"),),
+        ]
+    ),
+    recent=st.sampled_from(
+        [(), (OURS, BUTTON), (OURS, a_commit("h1")), (a_commit("h1", parents=("c1", "b1")),)]
+    ),
     open_threads=st.integers(0, 1),
     threads=st.sampled_from([(), (a_thread(),), (a_thread(a_comment(), ANSWER),)]),
     assignees=st.sampled_from([frozenset(), frozenset({"ann"})]),
@@ -216,7 +267,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         if draw(st.booleans())
     }
     agents = st.sampled_from(["claude-code", "codex"])
+    day, usd = draw(DAYS)
     paused = draw(st.just({}) | st.dictionaries(agents, PAUSES, max_size=2))
+    fleet = Fleet(epoch=9, paused=paused, day=day, usd_today=usd)
     runs = [
         a_run(
             record,
@@ -232,7 +285,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     claims = any(record.claim for record in live.values())
     seen = a_snapshot(
         *[draw(issues(n)) for n in numbers],
-        book=Book(fleet=Fleet(epoch=9, paused=paused), tasks=live, finished=old),
+        book=Book(fleet=fleet, tasks=live, finished=old),
         runs=draw(st.sampled_from([tuple(runs), tuple(runs), None])) if claims else None,
         pulls={
             n: draw(PULLS) for n, record in live.items() if record.published and draw(st.booleans())
@@ -240,7 +293,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         branches={
             record.branch: draw(st.sampled_from(["c1", "c2", "h1"])) for record in live.values()
         },
-        trusted={"ann": True, "eve": False, "ao[bot]": False},
+        comments={n: draw(REMARKS) for n in live},
+        trusted={"ann": True, "eve": False, "ghost": False},
     )
     return replace(seen, branches={**seen.branches, **_heads(seen)})
 
@@ -320,14 +374,18 @@ def check_laws(
 def check_budget(record: TaskRecord, policy: Policy) -> None:
     """What this attempt may spend is within what the round has left."""
     assert record.claim is not None
-    assert budget.attempts_made(record) < policy.max_attempts
+    reviews = [a for a in record.this_round() if a.reason is Phase.CHANGES_REQUESTED]
+    made = {True: len(reviews), False: budget.attempts_made(record)}
+    limits = {True: policy.budget.review_rounds, False: policy.budget.attempts}
+    answers = record.claim.reason is Phase.CHANGES_REQUESTED
+    assert made[answers] < limits[answers] + record.extra_attempts
     spent = sum(attempt.spent.usd for attempt in record.this_round())
-    assert spent + record.claim.reserved.usd <= policy.usd_per_task + 1e-6
+    assert spent + record.claim.reserved.usd <= policy.budget.usd_per_task + record.extra_usd + 1e-6
     signatures = {failure.signature for failure in record.claim.failures}
     before = [a for a in record.this_round() if a.outcome not in budget.UNCOUNTED]
     for signature in signatures:
         tried = sum(signature in {f.signature for f in attempt.failures} for attempt in before)
-        assert tried < policy.attempts_per_failure
+        assert tried < policy.budget.attempts_per_failure
 
 
 @given(snapshots(), POLICIES)

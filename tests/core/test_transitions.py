@@ -3,7 +3,17 @@
 import pytest
 
 from ao_actions.core import actions, budget, transitions
-from ao_actions.core.model import Fleet, Limit, Outcome, Phase, Policy, Reply, Spent
+from ao_actions.core.model import (
+    Book,
+    Budget,
+    Fleet,
+    Limit,
+    Outcome,
+    Phase,
+    Policy,
+    Reply,
+    Spent,
+)
 from tests.builders import (
     NOW,
     POLICY,
@@ -14,6 +24,7 @@ from tests.builders import (
     a_published_record,
     a_record,
     a_stop,
+    a_word,
     ago,
     an_attempt,
     minutes,
@@ -58,7 +69,7 @@ def test_a_claim_clears_what_held_the_task() -> None:
 def test_a_claim_after_the_reset_is_counted() -> None:
     fleet = Fleet(paused={"claude-code": a_pause(until=NOW)})
     claimed = after(a_book(fleet=fleet), to_claim()).fleet
-    assert claimed == Fleet(epoch=1, paused={"claude-code": a_pause(until=NOW, resumed=1)})
+    assert claimed.paused == {"claude-code": a_pause(until=NOW, resumed=1)}
 
 
 def test_an_issue_that_came_back_keeps_its_past_and_gets_a_fresh_start() -> None:
@@ -370,3 +381,42 @@ def test_is_current(book, current) -> None:
 @pytest.mark.parametrize(("round_", "name"), [(1, "ao/42"), (2, "ao/42-2")])
 def test_branch_name(round_, name) -> None:
     assert transitions.branch_name("ao/", 42, round_) == name
+
+
+def test_no_claim_beyond_the_day_s_money() -> None:
+    policy = Policy(budget=Budget(usd_per_day=9.0))
+    book = after(a_book(), to_claim(1), policy=policy)
+    assert (book.fleet.day, book.fleet.usd_today) == ("2026-01-05", 5.0)
+    with pytest.raises(transitions.Misfit, match="the day's money is spent"):
+        after(book, to_claim(2, 2), policy=policy)
+
+
+def test_what_was_said_is_not_said_again() -> None:
+    reply = Reply(thread="", item="help", number=42, body="No.")
+    tell = actions.Tell(issue=42, reply=reply, because="")
+    book = after(a_book(a_record()), tell)
+    assert book.tasks[42].owed == (reply,)
+    with pytest.raises(transitions.Misfit, match="help was said already"):
+        after(book, tell)
+
+
+def test_what_an_attempt_did_not_look_at_is_not_handled() -> None:
+    record = a_record(claim=a_claim(items=("review:9", "review:8")))
+    done = transitions.publish(
+        record,
+        outcome=Outcome.CHANGES,
+        detail="",
+        at=NOW,
+        spent=None,
+        head="c1",
+        replies=(),
+        skipped=("review:8",),
+    )
+    assert done.handled == ("review:9",)
+
+
+def test_a_returning_task_forgets_who_ended_it() -> None:
+    old = a_record(finished=Phase.WITHDRAWN, finished_at=ago(9), ended=a_word(), held=a_word())
+    book = Book(fleet=Fleet(epoch=1), finished={42: old})
+    record = after(book, to_claim(epoch=2, round=2)).tasks[42]
+    assert (record.ended, record.held, record.finished) == (None, None, None)

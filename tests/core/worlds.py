@@ -14,7 +14,7 @@ from ao_actions.core import actions, checks, transitions
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import Book, Issue, Policy, Pull, Run, Snapshot, StatusComment
 from ao_actions.core.phase import run_title
-from tests.builders import a_comment, a_pull
+from tests.builders import a_comment, a_pull, a_remark
 
 
 def step(snapshot: Snapshot, plan: Iterable[actions.Action], policy: Policy) -> Snapshot:
@@ -40,6 +40,7 @@ def look(snapshot: Snapshot, book: Book, policy: Policy) -> Snapshot:
         book=book,
         issues=issues,
         pulls={n: pull for n, pull in snapshot.pulls.items() if n in book.tasks},
+        comments={n: said for n, said in snapshot.comments.items() if n in book.tasks},
         status_comments={n: c for n, c in snapshot.status_comments.items() if n in book.tasks},
         runs=(snapshot.runs or ()) if book.live_claims() else None,
     )
@@ -75,6 +76,8 @@ def happened(world: Snapshot, effect: actions.Effect) -> Snapshot:
             return replace(world, pulls={**world.pulls, effect.issue: pull})
         case actions.Answer():
             return _answered(world, effect)
+        case actions.React():
+            return _reacted(world, effect)
         case actions.Label():
             issue = world.issues[effect.issue]
             labels = (issue.labels | set(effect.add)) - set(effect.remove)
@@ -135,16 +138,33 @@ def _run(world: Snapshot, run_id: int, **changes: object) -> Snapshot:
 
 
 def _answered(world: Snapshot, effect: actions.Answer) -> Snapshot:
+    said = effect.reply
+    body = f"{REPLY_MARK.format(item=said.item)}\n{said.body}"
+    words = {"author": "ao[bot]", "ours": True, "body": body, "created_at": world.now}
+    if not said.thread:
+        there = world.comments.get(effect.issue, ())
+        new = a_remark(id=9000 + len(there), number=effect.number, **words)
+        return replace(world, comments={**world.comments, effect.issue: (*there, new)})
     pull = world.pulls[effect.issue]
-    body = f"{REPLY_MARK.format(item=effect.item)}\n{effect.body}"
-    reply = a_comment(id=9000, author="ao[bot]", ours=True, body=body, created_at=world.now)
+    reply = a_comment(id=9000, **words)
     threads = tuple(
-        replace(thread, comments=(*thread.comments, reply))
-        if thread.id == effect.thread
-        else thread
+        replace(thread, comments=(*thread.comments, reply)) if thread.id == said.thread else thread
         for thread in pull.threads or ()
     )
     return replace(world, pulls={**world.pulls, effect.issue: replace(pull, threads=threads)})
+
+
+def _reacted(world: Snapshot, effect: actions.React) -> Snapshot:
+    there = tuple(
+        replace(said, reacted=said.reacted or said.node == effect.node)
+        for said in world.comments.get(effect.issue, ())
+    )
+    world = replace(world, comments={**world.comments, effect.issue: there})
+    pull = world.pulls.get(effect.issue)
+    if pull is None:
+        return world
+    reviews = tuple(replace(r, reacted=r.reacted or r.node == effect.node) for r in pull.reviews)
+    return replace(world, pulls={**world.pulls, effect.issue: replace(pull, reviews=reviews)})
 
 
 def _assigned(world: Snapshot, effect: actions.Assign) -> Snapshot:

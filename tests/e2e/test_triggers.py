@@ -208,7 +208,8 @@ def check(branch: str) -> Callable[[Site], Any]:
 
 def open_pull(name: str, branch: str) -> Callable[[Site], Any]:
     def happen(site: Site) -> None:
-        made = site.call("POST", "pulls", title=name, head=branch, base="main", body="")
+        body = "Attempt 1 by x, set going by maya." if name == "pull" else ""
+        made = site.call("POST", "pulls", title=name, head=branch, base="main", body=body)
         site.numbers[name] = made["number"]
 
     return happen
@@ -216,6 +217,16 @@ def open_pull(name: str, branch: str) -> Callable[[Site], Any]:
 
 def pull(name: str, verb: str, path: str, **body: Any) -> Callable[[Site], Any]:
     return lambda site: site.call(verb, f"pulls/{site.numbers[name]}{path}", **body)
+
+
+def comment_on(name: str) -> Callable[[Site], Any]:
+    path = "issues/{}/comments"
+    return lambda site: site.call("POST", path.format(site.numbers[name]), body="Rename it.")
+
+
+def edit_comment(site: Site) -> None:
+    (first, *_) = site.call("GET", f"issues/{site.numbers['theirs']}/comments")
+    site.call("PATCH", f"issues/comments/{first['id']}", body="/ao why")
 
 
 def review(name: str, event: str) -> Callable[[Site], Any]:
@@ -276,7 +287,9 @@ HAPPENINGS: dict[str, tuple[Callable[[Site], Any], dict[str, str]]] = {
     "somebody else's issue is closed": (issue("theirs", "PATCH", "", state="closed"), NO_PASS),
     "somebody else's issue is reopened": (issue("theirs", "PATCH", "", state="open"), NO_PASS),
     "an issue is edited": (issue("theirs", "PATCH", "", title="Theirs!"), {}),
-    "a comment": (issue("theirs", "POST", "/comments", body="/ao stop"), {}),
+    "a comment": (issue("theirs", "POST", "/comments", body="How is it?"), NO_PASS),
+    "a comment with a command": (issue("ours", "POST", "/comments", body="/ao why"), PASS),
+    "a comment becomes a command": (edit_comment, PASS),
     "ao:ready": (label("ours", "ao:ready"), PASS),
     "another label on a task": (label("ours", "bug"), NO_PASS),
     "ao:priority": (label("ours", "ao:priority"), PASS),
@@ -304,6 +317,8 @@ HAPPENINGS: dict[str, tuple[Callable[[Site], Any], dict[str, str]]] = {
     "another pull request opens": (open_pull("other", "topic"), NO_WAKE),
     "our pull request gets a commit": (nobody_starts("ao/1"), WAKE),
     "another pull request gets a commit": (nobody_starts("topic"), NO_WAKE),
+    "a comment on our pull request": (comment_on("pull"), PASS),
+    "a comment on another pull request": (comment_on("other"), NO_PASS),
     "a review of ours": (review("pull", "REQUEST_CHANGES"), WAKE),
     "a review of ours is dismissed": (dismiss, WAKE),
     "a review of another": (review("other", "COMMENT"), NO_WAKE),

@@ -29,7 +29,7 @@ from ao_actions.work.handoff import Handoff, ThreadReply
 
 NAME = "acme/widgets"
 OWNER = "maya"
-CONFIG = "agents: {name: command, command: 'true'}\nmax_parallel: 2\nmax_attempts: 3\n"
+CONFIG = "agents: {name: command, command: 'true'}\nmax_parallel: 2\nbudget: {attempts: 3}\n"
 WORK = """name: ao-work
 run-name: "ao #${{ inputs.task }}.${{ inputs.epoch }} ${{ inputs.reason }}"
 on:

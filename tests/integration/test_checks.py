@@ -34,7 +34,8 @@ FAILS = "echo 'E   assert 41 == 42'; echo 'FAILED tests/test_code.py::test_answe
 
 def published(factory: Factory, script: str = "", **config: Any) -> int:
     """A task with an open pull request; with a script, CI runs it."""
-    factory.config = replace(factory.config, max_attempts=6, **config)
+    budget = replace(factory.config.budget, attempts=6)
+    factory.config = replace(factory.config, budget=budget, **config)
     if script:
         factory.push("main", {".github/workflows/ci.yml": CI.format(script)})
     number = claimed(factory)

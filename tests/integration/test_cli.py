@@ -130,14 +130,14 @@ def test_a_newer_ledger_stops_every_command_and_is_kept(shell: Shell, factory: F
     factory.reconcile()
     world = factory.hub.world
     text = world.git(NAME, "show", f"refs/ao/ledger:tasks/0{number}/{number}.json")
-    newer = text.replace('"schema": 2', '"schema": 3')
+    newer = text.replace('"schema": 3', '"schema": 4')
     blob = world.git(NAME, "hash-object", "-w", "--stdin", input=newer.encode()).strip()
     tree = f"100644 blob {blob}\tfleet.json\n".encode()
     oid = world.git(NAME, "mktree", input=tree).strip()
     env = ("-c", "user.name=x", "-c", "user.email=x@example.com")
     commit = world.git(NAME, *env, "commit-tree", oid, "-m", "newer").strip()
     world.git(NAME, "update-ref", "refs/ao/ledger", commit)
-    refused(shell.run("reconcile"), errors.LedgerError, "schema 3", "nothing was changed")
+    refused(shell.run("reconcile"), errors.LedgerError, "schema 4", "nothing was changed")
     assert world.ref_oid(NAME, "refs/ao/ledger") == commit
 
 

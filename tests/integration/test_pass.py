@@ -61,7 +61,7 @@ def test_a_lost_run_is_released_counted_and_claimed_again(factory: Factory) -> N
     factory.reconcile()
     record = factory.task(number)
     assert [a.outcome for a in record.attempts] == [Outcome.LOST]
-    assert record.attempts[0].spent.usd == factory.config.usd_per_attempt
+    assert record.attempts[0].spent.usd == factory.config.budget.usd_per_attempt
     assert (record.epoch, record.claim is not None) == (2, True)
     assert [run.display_title for run in factory.work_runs()] == [
         f"ao #{number}.1 queued",

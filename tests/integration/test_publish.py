@@ -65,7 +65,7 @@ def test_no_hand_off_is_an_agent_error(factory: Factory, tmp_path: Path) -> None
     assert publish.publish(work, number, 1) is Outcome.AGENT_ERROR
     attempt = factory.task(number).attempts[0]
     assert attempt.detail == "the agent job left no hand-off"
-    assert attempt.spent.usd == factory.config.usd_per_attempt
+    assert attempt.spent.usd == factory.config.budget.usd_per_attempt
 
 
 def test_a_protected_path_is_refused_and_a_human_called(factory: Factory) -> None:
@@ -172,6 +172,9 @@ def test_a_review_comment_is_answered_once_with_the_commit(factory: Factory) -> 
     check(factory, number, "success")
     remark(factory, number)
     factory.reconcile()
+    assert factory.task(number).claim is None, "the review may go on"
+    factory.pass_time(minutes=3)
+    factory.reconcile()
     claim = factory.task(number).claim
     assert claim is not None
     assert claim.reason is Phase.CHANGES_REQUESTED
@@ -223,6 +226,7 @@ def test_a_review_after_a_humans_commit_goes_on_from_it(factory: Factory) -> Non
     theirs = factory.push(f"ao/{number}", {"src/more.py": "x = 1\n"})
     check(factory, number, "success")
     remark(factory, number)
+    factory.pass_time(minutes=3)
     factory.reconcile()
     factory.publish(number, files={"src/code.py": "def answer():\n    return 6 * 7\n"})
     parents = factory.hub.world.git(NAME, "log", "-1", "--format=%P", f"ao/{number}")

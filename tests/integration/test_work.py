@@ -175,6 +175,7 @@ def test_the_brief_has_the_review_threads_and_their_replies_come_back(factory: F
     factory.publish(number, files=FIX)
     check(factory, number, "success")
     remark(factory, number, "Name the number, please.")
+    factory.pass_time(minutes=3)
     factory.reconcile()
     script = (
         'grep -q "Name the number" "$AO_BRIEF" && grep -q "### T1 at" "$AO_BRIEF" || exit 1\n'

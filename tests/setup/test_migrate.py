@@ -55,7 +55,7 @@ def test_what_has_a_counterpart_is_taken(file: Path) -> None:
         ("claude-code", "claude-sonnet-4-5")
     ]
     assert found.rules == 'Write tests: "always".\n\nBe brief.'
-    assert found.max_attempts == 7
+    assert found.attempts == 7
     assert found.repository == "acme/widgets"
 
 

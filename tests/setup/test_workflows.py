@@ -113,7 +113,8 @@ def zizmor(*places: Path) -> subprocess.CompletedProcess[str]:
 
 def test_zizmor_s_strictest_persona_finds_nothing(tree: Path) -> None:
     done = zizmor(tree / "action.yml", *(tree / case for case in CASES if case not in CHOSEN))
-    assert (done.returncode, done.stdout) == (0, "No findings to report. Good job!\n"), done.stdout
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("No findings to report. Good job!"), done.stdout
 
 
 @pytest.mark.parametrize("case", CHOSEN)
@@ -122,9 +123,12 @@ def test_zizmor_names_what_was_chosen_and_nothing_else(tree: Path, case: str) ->
     assert set(found) == CHOSEN[case]
 
 
-def test_zizmor_is_not_asked_to_ignore_anything(tree: Path) -> None:
+def test_zizmor_is_asked_to_ignore_one_thing_only(tree: Path) -> None:
+    """Comments must wake a pass, or a command would wait for the schedule."""
     for path in [*files(tree), ROOT / "action.yml"]:
-        assert "zizmor" not in path.read_text()
+        asked = [line.strip() for line in path.read_text().splitlines() if "zizmor" in line]
+        comments = ["issue_comment: # zizmor: ignore[dangerous-triggers]"]
+        assert asked == (comments if path.name == "ao-reconcile.yml" else [])
     assert not list(ROOT.glob("**/zizmor.y*ml"))
 
 
@@ -272,7 +276,8 @@ def test_init_in_an_empty_repository_leaves_nothing_to_find(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert len(list(place.iterdir())) == 4
     found = zizmor(place)
-    assert (found.returncode, found.stdout) == (0, "No findings to report. Good job!\n")
+    assert found.returncode == 0
+    assert found.stdout.startswith("No findings to report. Good job!")
     assert run("actionlint", *sorted(place.iterdir())).returncode == 0
 
 

@@ -277,9 +277,9 @@ def unminimize_comment(graph: Graph, given: Json) -> Json:
 
 @mutation("addReaction")
 def add_reaction(graph: Graph, given: Json) -> Json:
-    kinds = ("Issue", "PullRequest", "IssueComment", "PullRequestReviewComment")
-    node = find(graph, given["subjectId"], *kinds)
-    is_comment = node.kind.endswith("Comment")
+    comments = ("IssueComment", "PullRequestReview", "PullRequestReviewComment")
+    node = find(graph, given["subjectId"], "Issue", "PullRequest", *comments)
+    is_comment = node.kind in comments
     turn = act(graph, subject(node.place, node.parent.number) if is_comment else node)
     reaction, _ = issues.react(turn, node.record.reactions, rest_content(given["content"]))
     shown = Node("Reaction", node.repo, reaction)

@@ -131,7 +131,7 @@ plain("PullRequestReviewThread", path="path", isResolved="is_resolved", isOutdat
 plain("PullRequestReviewThread", originalLine="line", isCollapsed="is_resolved")
 constant("PullRequestReviewThread", viewerCanReply=True, viewerCanResolve=True)
 constant("PullRequestReviewThread", viewerCanUnresolve=True, originalStartLine=None)
-constant("PullRequestReviewThread", startDiffSide=None, startLine=None)
+constant("PullRequestReviewThread", startDiffSide=None)
 field("PullRequestReviewThread.id")(global_id)
 
 
@@ -139,6 +139,15 @@ field("PullRequestReviewThread.id")(global_id)
 def thread_line(node: Node, _: Graph) -> int | None:
     thread: ReviewThread = node.record
     return None if thread.is_outdated else thread.line
+
+
+@field("PullRequestReviewThread.startLine")
+def start_line(node: Node, _: Graph) -> int | None:
+    """Of the thread's first comment; an outdated thread has no lines any more."""
+    pull: PullRequest = node.parent
+    found = (said for said in pull.review_comments if said.thread_id == node.record.id)
+    first = next(found, None)
+    return first.start_line if first and not node.record.is_outdated else None
 
 
 @field("PullRequestReviewThread.diffSide")

@@ -116,7 +116,9 @@ plain("Issue PullRequest IssueComment PullRequestReviewComment", createdAt="crea
 plain("Issue PullRequest IssueComment PullRequestReviewComment", publishedAt="created_at")
 constant("Issue PullRequest", milestone=None, activeLockReason=None, isReadByViewer=True)
 constant("Issue PullRequest", projectItems=connection([], str), projectsV2=connection([], str))
-constant(_ALL, createdViaEmail=False, editor=None, includesCreatedEdit=False, lastEditedAt=None)
+constant(_ALL, createdViaEmail=False, editor=None, includesCreatedEdit=False)
+constant("Issue PullRequest", lastEditedAt=None)
+plain("IssueComment PullRequestReview PullRequestReviewComment", lastEditedAt="edited_at")
 constant("Issue PullRequest", viewerCanReact=True, viewerCanSubscribe=True)
 constant("Issue PullRequest", viewerSubscription="UNSUBSCRIBED")
 

@@ -165,7 +165,7 @@ def _editable(call: Call) -> tuple[PullRequest, ReviewComment]:
 def update_comment(call: Call) -> Json:
     pull, said = _editable(call)
     said.body = str(call.required("body", "PullRequestReviewComment"))
-    said.updated_at = call.turn.now
+    said.updated_at = said.edited_at = call.turn.now
     return _comment(call, pull, said)
 
 

@@ -1,0 +1,103 @@
+"""A reviewer's `suggestion` blocks, applied by us to the letter: what they wrote is what is
+committed, and no agent has to be asked.
+
+What does not fit the checkout (another head, a file that is gone) is left as it is, with the
+words that say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ao_actions.core.model import Thread
+from ao_actions.work import inspection
+
+_BLOCK = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}|~{3,})suggestion[ \t]*\n(?P<text>.*?)^ {0,3}(?P=fence)[`~]*[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
+APPLIED = "Applied as suggested."
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Lines `start` to `end` (from 1, both of them) of a file are to be these. `alone`: the
+    comment asks for nothing else."""
+
+    name: str  # of the thread in the brief
+    path: str
+    start: int
+    end: int
+    lines: tuple[str, ...]
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was applied, and why the rest was not: thread's name to words. `alone` are the
+    threads for which there is nothing left to do."""
+
+    done: dict[str, str]
+    left: dict[str, str]
+    alone: frozenset[str]
+
+
+def of(name: str, thread: Thread) -> Suggestion | None:
+    """The suggestion in the thread's last comment: the only one there, for lines that still are
+    where it was made."""
+    body = thread.comments[-1].body.replace("\r\n", "\n") if thread.comments else ""
+    found = list(_BLOCK.finditer(body))
+    if len(found) != 1 or thread.line is None:
+        return None
+    text = found[0]["text"]
+    return Suggestion(
+        name=name,
+        path=thread.path,
+        start=thread.start_line or thread.line,
+        end=thread.line,
+        lines=tuple(text.split("\n")[:-1]),
+        alone=not _BLOCK.sub("", body).strip(),
+    )
+
+
+def apply(
+    root: Path, threads: Iterable[tuple[str, Thread]], protected: tuple[str, ...] = ()
+) -> Applied:
+    """Write the threads' suggestions into a fresh checkout, but for `protected` paths."""
+    wanted = [made for name, thread in threads if (made := of(name, thread)) is not None]
+    done: dict[str, str] = {}
+    left: dict[str, str] = {}
+    touched: dict[str, int] = {}  # the first line that was changed, for each file
+    # from the bottom up: what is applied moves no line that is still to come
+    for made in sorted(wanted, key=lambda each: (each.path, -each.end, -each.start)):
+        if made.end >= touched.get(made.path, made.end + 1):
+            left[made.name] = "Another suggestion is for the same lines: that one was applied."
+        elif any(inspection.matches(made.path, pattern) for pattern in protected):
+            left[made.name] = "The suggestion was not applied: the path is protected from us."
+        elif why_not := _write(root, made):
+            left[made.name] = why_not
+        else:
+            done[made.name] = APPLIED
+            touched[made.path] = made.start
+    alone = frozenset(made.name for made in wanted if made.alone)
+    return Applied(done, left, alone)
+
+
+def _write(root: Path, made: Suggestion) -> str:
+    """Change one file; or why it cannot be changed."""
+    parts = PurePosixPath(made.path).parts
+    places = [root.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+    if ".." in parts or any(place.is_symlink() for place in places) or not places[-1].is_file():
+        return "The suggestion was not applied: the file is not there any more."
+    lines = places[-1].read_bytes().splitlines(keepends=True)
+    if not 1 <= made.start <= made.end <= len(lines):
+        return "The suggestion was not applied: the file has no such lines any more."
+    end = b"\r\n" if lines[made.end - 1].endswith(b"\r\n") else b"\n"
+    new = [line.encode() + end for line in made.lines]
+    if new and not lines[made.end - 1].endswith(b"\n"):
+        new[-1] = new[-1].removesuffix(end)
+    places[-1].write_bytes(b"".join([*lines[: made.start - 1], *new, *lines[made.end :]]))
+    return ""
