@@ -57,14 +57,16 @@ def repeated(
 ) -> str | None:
     """Which of these failures has had all the attempts of this round that it may have, on
     whatever commit."""
-    attempts = record.this_round() if record else ()
+    if record is None:
+        return None
+    limit = policy.budget.attempts_per_failure + record.extra_attempts
     for failure in failures:
         made = sum(
             attempt.outcome not in UNCOUNTED
             and any(failure.signature == before.signature for before in attempt.failures)
-            for attempt in attempts
+            for attempt in record.this_round()
         )
-        if made >= policy.budget.attempts_per_failure:
+        if made >= limit:
             return f"after {made} attempts: {text.line(failure.check, limit=80)}"
     return None
 

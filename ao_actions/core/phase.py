@@ -37,7 +37,8 @@ def phase_of(task: Task, policy: Policy) -> Verdict:
 def out_of_budget(task: Task, policy: Policy) -> str | None:
     """The spent budget that the task stands still for, if it is that and nothing else."""
     rule, particulars = _matching(task, policy)
-    return particulars if rule.test is _exhausted else None
+    spent = rule.test in (_exhausted, _same_failure)
+    return rule.because.format(particulars) if spent else None
 
 
 def waits_for_agent(task: Task, policy: Policy) -> bool:

@@ -227,6 +227,12 @@ def test_what_a_limit_ends_is_no_attempt_at_a_failure(outcome, fits) -> None:
     assert (budget.repeated(a_record(attempts=attempts), (a_failure(),), POLICY) is None) is fits
 
 
+def test_an_attempt_more_is_one_more_at_the_same_failure() -> None:
+    attempts = (an_attempt(failures=(a_failure(),)),) * 2
+    record = a_record(attempts=attempts, extra_attempts=1)
+    assert budget.repeated(record, (a_failure(),), POLICY) is None
+
+
 def a_count(**given):
     return actions.CountCheckRerun(
         **{"issue": 42, "head": "c1", "run_id": 900, "checks": ("test",), "at": NOW, "because": ""}

@@ -282,7 +282,8 @@ def test_the_same_failure_on_new_commits_goes_to_a_human(factory: Factory) -> No
     record = settled(factory, number)
     assert len(record.attempts) == 3
     assert "the same failure came back after 2 attempts: ci/outside" in shown(factory, number)
-    assert f"@{record.owner}" in factory.status_comments(number)[0]
+    said = [comment.body for comment in factory.repo.issues[factory.pulls()[0].number].comments]
+    assert [f"@{record.owner}: the same failure came back" in body for body in said] == [True]
 
 
 def test_one_attempt_gets_all_red_checks(factory: Factory) -> None:
