@@ -21,6 +21,7 @@ PREFIX = "ao:"
 AUTHS = ("token", "pat", "app")
 TRUSTS = ("approve", "auto")
 AGENT_AUTHS = ("key", "oauth", "copilot")
+OVERLAPS = ("allow", "hold")
 SESSIONS = ("auto", "always", "never")
 
 
@@ -57,6 +58,7 @@ class Config:
     max_parallel: int = 3
     budget: Budget = field(default_factory=Budget)
     bots: tuple[str, ...] = ()
+    overlap: str = "allow"
     auth: str = "token"
     ci_trust: str = "approve"
     agent_auth: str = "key"
@@ -79,6 +81,7 @@ class Config:
             budget=self.budget,
             agents=tuple(agent.name for agent in self.agents),
             bots=self.bots,
+            hold_overlaps=self.overlap == "hold",
             attempt_limit=timedelta(minutes=self.minutes),
             branch_prefix=self.branch_prefix,
             labels=self.labels,
@@ -338,6 +341,9 @@ KEYS: Mapping[str, Key] = {
     "max_parallel": Key(_whole(1, 100), "a whole number from 1 to 100", "tasks at work at once"),
     "budget": Key(_budget, "a mapping of amounts", "attempts and money, per task and per day"),
     "bots": Key(_bots, "a list of bots' names", "bots whose reviews and comments count"),
+    "overlap": Key(
+        _one_of(*OVERLAPS), "allow or hold", "an issue about files that a pull request changes"
+    ),
     "auth": Key(_one_of(*AUTHS), "token, pat or app", "which token pushes and opens PRs"),
     "ci_trust": Key(_one_of(*TRUSTS), "approve or auto", "whether CI waits for a click"),
     "agent_auth": Key(

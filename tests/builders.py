@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ao_actions.core import actions
+from ao_actions.core.checks import RedHead
 from ao_actions.core.model import (
     Attempt,
     Book,
@@ -18,6 +19,7 @@ from ao_actions.core.model import (
     Claim,
     Comment,
     Commit,
+    Failure,
     Fleet,
     Issue,
     IssueFacts,
@@ -39,6 +41,7 @@ from ao_actions.core.model import (
     Word,
 )
 from ao_actions.core.phase import run_title
+from ao_actions.core.triage import FailedCheck, Source, judge
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 POLICY = Policy()
@@ -155,6 +158,35 @@ def an_issue(number: int = 42, **given: Any) -> Issue:
 
 def a_check(name: str = "test", result: str | None = "SUCCESS", **given: Any) -> Check:
     return Check(name=name, result=result, **given)
+
+
+def a_failed(name: str = "test", **given: Any) -> FailedCheck:
+    """A job that failed, and failed again when it was run once more."""
+    return FailedCheck(
+        **{
+            "name": name,
+            "source": Source.JOB,
+            "conclusion": "FAILURE",
+            "run_id": 900,
+            "attempt": 2,
+            **given,
+        }
+    )
+
+
+def a_failure(**given: Any) -> Failure:
+    """What an attempt is sent for that is to mend `a_failed` with these particulars."""
+    failed = a_failed(**given)
+    return Failure(check=failed.name, signature=judge(failed, base={}).signature)
+
+
+def a_red_pull(
+    *failed: FailedCheck, base: Mapping[str, str | None] | None = None, **given: Any
+) -> Pull:
+    """Our pull request with these red checks (a real failure without any), looked up."""
+    failed = failed or (a_failed(),)
+    checks = tuple(a_check(check.name, check.conclusion, run_id=check.run_id) for check in failed)
+    return a_pull(**{"checks": checks, "red": RedHead(checks=failed, base=base or {}), **given})
 
 
 def a_pull(**given: Any) -> Pull:

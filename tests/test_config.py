@@ -48,6 +48,7 @@ def test_a_full_file() -> None:
         budget: {attempts: 2, attempts_per_failure: 1, review_rounds: 3, usd_per_attempt: 1,
           usd_per_task: 2.5, usd_per_day: 9}
         bots: [reviewer, "other[bot]"]
+        overlap: hold
         auth: app
         schedule: "5 */6 * * *"
         ci_workflows: [CI, Lint]
@@ -78,6 +79,7 @@ def test_a_full_file() -> None:
         max_parallel=5,
         budget=BUDGET,
         bots=("reviewer[bot]", "other[bot]"),
+        overlap="hold",
         auth="app",
         schedule="5 */6 * * *",
         ci_workflows=("CI", "Lint"),
@@ -106,6 +108,7 @@ def test_a_full_file() -> None:
         budget=BUDGET,
         agents=("claude-code", "command"),
         bots=("reviewer[bot]", "other[bot]"),
+        hold_overlaps=True,
         attempt_limit=timedelta(minutes=20),
         branch_prefix="bot/",
         labels=read.labels,

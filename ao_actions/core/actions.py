@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from ao_actions.core.commands import Command
-from ao_actions.core.model import Outcome, Phase, Reply
+from ao_actions.core.model import Failure, Outcome, Phase, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class Claim:
     expires_at: datetime
     usd: float
     because: str
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,19 @@ class CountRerun:
     line: ClassVar[str] = "task {0.issue}: publish is run again, epoch {0.epoch}"
     issue: int
     epoch: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountCheckRerun:
+    """Note, before it is asked for, that failed jobs of a head's run are run once more."""
+
+    line: ClassVar[str] = "task {0.issue}: failed checks are run again, run {0.run_id}"
+    issue: int
+    head: str
+    run_id: int
+    checks: tuple[str, ...]
+    at: datetime
     because: str
 
 
@@ -131,7 +145,7 @@ class Tell:
     because: str
 
 
-Transition = Claim | Release | CountRerun | Escalate | Finish | Note | Obey | Tell
+Transition = Claim | Release | CountRerun | CountCheckRerun | Escalate | Finish | Note | Obey | Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +161,14 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """Run the failed jobs of a run once more."""
+    """Run the failed jobs of a run once more. `head`: the commit that it checks; when that is
+    done again, a pass is woken."""
 
     line: ClassVar[str] = "task {0.issue}: re-run the failed jobs of run {0.run_id}"
     issue: int
     run_id: int
     because: str
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

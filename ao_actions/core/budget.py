@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ao_actions.core.model import Claim, Fleet, Outcome, Phase, Policy, Spent, TaskRecord
+from ao_actions.core import text
+from ao_actions.core.model import (
+    Claim,
+    Failure,
+    Fleet,
+    Outcome,
+    Phase,
+    Policy,
+    Spent,
+    TaskRecord,
+)
 
 # An attempt that met a model's limit, or lost its right to work, says nothing of the task.
 UNCOUNTED = frozenset({Outcome.LIMITED, Outcome.SUPERSEDED})
@@ -39,6 +49,25 @@ def exhausted(record: TaskRecord | None, policy: Policy, reason: Phase) -> str |
     limit = policy.budget.usd_per_task + record.extra_usd
     if round(usd + attempt_usd(policy), 6) > limit:
         return f"${usd:.2f} of ${limit:.2f} are spent"
+    return None
+
+
+def repeated(
+    record: TaskRecord | None, failures: tuple[Failure, ...], policy: Policy
+) -> str | None:
+    """Which of these failures has had all the attempts of this round that it may have, on
+    whatever commit."""
+    if record is None:
+        return None
+    limit = policy.budget.attempts_per_failure + record.extra_attempts
+    for failure in failures:
+        made = sum(
+            attempt.outcome not in UNCOUNTED
+            and any(failure.signature == before.signature for before in attempt.failures)
+            for attempt in record.this_round()
+        )
+        if made >= limit:
+            return f"after {made} attempts: {text.line(failure.check, limit=80)}"
     return None
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from ao_actions.core import (
     actions,
     budget,
+    checks,
     feedback,
     orders,
     pauses,
@@ -26,6 +27,7 @@ from ao_actions.core.model import (
     Outcome,
     Phase,
     Policy,
+    Pull,
     Reply,
     ReviewComment,
     Run,
@@ -53,7 +55,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
     planned += told
     for task, verdict in verdicts(after, policy, live=True):
         farewells += _farewell(task, verdict, after, policy)
-        for transition in _settle(task, verdict):
+        for transition in _settle(task, verdict, policy):
             planned.append(transition)
             after = _apply(after, transition, policy)
     for claim in _claims(after, policy):
@@ -84,7 +86,7 @@ def _farewell(
     yield from projection.project(task, verdict, snapshot, policy)
 
 
-def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
+def _settle(task: Task, verdict: Verdict, policy: Policy) -> Iterator[actions.Transition]:
     """Transitions that follow from the task's phase alone."""
     record = task.record
     assert record is not None  # noqa: S101 - a live task has one
@@ -106,6 +108,20 @@ def _settle(task: Task, verdict: Verdict) -> Iterator[actions.Transition]:
             ask="Look at the run: cancel it or give it a runner.",
             url=task.run.url,
             because=verdict.because,
+        )
+    elif verdict.phase is Phase.CI_PENDING and task.pull:
+        yield from _check_reruns(task, task.pull, policy)
+
+
+def _check_reruns(task: Task, pull: Pull, policy: Policy) -> Iterator[actions.CountCheckRerun]:
+    for run_id, names in checks.to_rerun(task, policy).items():
+        yield actions.CountCheckRerun(
+            issue=task.issue.number,
+            head=pull.head,
+            run_id=run_id,
+            checks=names,
+            at=task.now,
+            because="once per head it may be run again, which is cheaper than an attempt",
         )
 
 
@@ -148,7 +164,7 @@ def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
         key=lambda pair: selection.order(pair[0], policy),
     )
     for task, verdict in queue:
-        if selection.hold(task, verdict, snapshot) is not None:
+        if selection.hold(task, verdict, snapshot, policy) is not None:
             continue
         turn = pauses.turn(task.record, snapshot.book.fleet, policy, snapshot.now)
         if turn.at > snapshot.now:  # the claims before this one have taken its place
@@ -186,11 +202,16 @@ def _claim(
         owner=_owner(task, old),
         round=round_,
         items=feedback.items_for(task, verdict.phase),
+        failures=checks.for_agent(task, policy) if verdict.phase is Phase.CI_FAILED else (),
         at=snapshot.now,
         expires_at=snapshot.now + policy.attempt_limit * 2,
         usd=budget.attempt_usd(policy),
-        because=verdict.because,
+        because=_why(verdict, selection.overlaps(task, snapshot)),
     )
+
+
+def _why(verdict: Verdict, although: str | None) -> str:
+    return f"{verdict.because}, although {although}" if although else verdict.because
 
 
 def _owner(task: Task, old: TaskRecord | None) -> str:
@@ -269,6 +290,7 @@ def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[acti
         assert record is not None  # noqa: S101 - a live task has one
         old = before.book.tasks.get(record.issue)
         yield from _run_effects(task, record, old, runs.get(record.issue), policy)
+        yield from _rerun_effects(record, old)
         if record.attempts and task.now - record.attempts[-1].ended_at >= policy.publish_grace:
             yield from _opening(record, verdict, after.default_branch)
         yield from _replying(task, record, policy)
@@ -319,6 +341,18 @@ def _run_effects(
             reason=claim.reason,
             because="claimed" if _fresh(record, old) else "its run has not appeared",
         )
+
+
+def _rerun_effects(record: TaskRecord, old: TaskRecord | None) -> Iterator[actions.Rerun]:
+    """The re-runs of checks that this plan has counted."""
+    for rerun in record.reruns:
+        if old is not None and rerun not in old.reruns:
+            yield actions.Rerun(
+                issue=record.issue,
+                run_id=rerun.run_id,
+                head=rerun.head,
+                because=f"checks of {rerun.head[:7]} once more ({rerun.asked} of {checks.ASKED})",
+            )
 
 
 def _fresh(record: TaskRecord, old: TaskRecord | None) -> bool:

@@ -12,7 +12,6 @@ from datetime import datetime
 
 from ao_actions.core import commands
 from ao_actions.core.model import (
-    Check,
     Comment,
     Phase,
     Policy,
@@ -23,18 +22,7 @@ from ao_actions.core.model import (
     Thread,
 )
 
-FAILED = frozenset({"FAILURE", "ERROR", "TIMED_OUT", "STARTUP_FAILURE"})
-# Neither a failure to mend nor a pass: somebody has to run it again, or let it run.
-UNSETTLED = frozenset({None, "CANCELLED", "STALE", "ACTION_REQUIRED"})
 REPLY_MARK = "<!-- ao:reply {item} -->"
-
-
-def failing(pull: Pull) -> tuple[Check, ...]:
-    return tuple(check for check in pull.checks if check.result in FAILED)
-
-
-def pending(pull: Pull) -> tuple[Check, ...]:
-    return tuple(check for check in pull.checks if check.result in UNSETTLED)
 
 
 # ---- keys ----------------------------------------------------------------------------------
@@ -165,12 +153,13 @@ def items_for(task: Task, reason: Phase) -> tuple[str, ...]:
             return ()
 
 
-def unanswerable(task: Task) -> str | None:
-    """What an attempt has already failed to mend on this very commit, if anything."""
+def unanswerable(task: Task, *, red: bool) -> str | None:
+    """What an attempt has already failed to mend on this very commit, if anything. `red`: its
+    checks fail, and an agent should mend them."""
     pull, record = task.pull, task.record
     if pull is None or record is None:
         return None
-    if failing(pull) and checks_key(pull) in record.handled:
+    if red and checks_key(pull) in record.handled:
         return f"the failing checks of {pull.head[:7]}"
     if pull.mergeable == "CONFLICTING" and conflict_key(pull) in record.handled:
         return f"the conflict of {pull.head[:7]} with {pull.base}"

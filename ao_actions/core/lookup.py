@@ -12,25 +12,38 @@ from dataclasses import dataclass
 
 from ao_actions.core import commands, feedback, orders, selection
 from ao_actions.core.model import Phase, Policy, Snapshot, Task
-from ao_actions.core.phase import Verdict, has_strange_head
+from ao_actions.core.phase import Verdict, has_strange_head, waits_for_look
 from ao_actions.core.tasks import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknowns:
-    """What must be looked up before a decision: issue facts, threads, logins, artifacts.
+    """What must be looked up before a decision: issue facts, threads, red checks,
+    logins, artifacts.
 
     With an issue's facts goes its finished record, if it has one (`Book.finished`).
     """
 
     issues: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()  # issue numbers of tasks whose pull has open threads
+    red: tuple[int, ...] = ()  # and of those with red checks that nobody works on
     commits: tuple[int, ...] = ()  # issue numbers of tasks with somebody else's commit
     logins: tuple[str, ...] = ()
     handoffs: tuple[int, ...] = ()  # run ids
+    files: tuple[int, ...] = ()  # issue numbers of tasks whose pull request may be in the way
 
     def __bool__(self) -> bool:
-        return any((self.issues, self.threads, self.commits, self.logins, self.handoffs))
+        return any(
+            (
+                self.issues,
+                self.threads,
+                self.red,
+                self.commits,
+                self.logins,
+                self.handoffs,
+                self.files,
+            )
+        )
 
 
 def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
@@ -38,7 +51,7 @@ def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
     _, snapshot = orders.obeyed(snapshot, policy)
     judged = verdicts(snapshot, policy)
     live = [(task, verdict) for task, verdict in judged if task.record is not None]
-    issues = _candidates(judged, snapshot, policy)
+    issues, chosen = _candidates(judged, snapshot, policy)
     return Unknowns(
         issues=issues,
         threads=tuple(
@@ -46,6 +59,7 @@ def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
             for task, _ in live
             if task.pull and task.pull.threads is None and _reads_threads(task)
         ),
+        red=tuple(task.issue.number for task, _ in live if waits_for_look(task, policy)),
         commits=tuple(
             task.issue.number
             for task, _ in live
@@ -56,6 +70,14 @@ def unknowns(snapshot: Snapshot, policy: Policy) -> Unknowns:
             task.run.id
             for task, verdict in live
             if verdict.phase is Phase.LOST and task.run and task.run.handoff is None
+        ),
+        files=tuple(
+            task.issue.number
+            for task, _ in live
+            if any(map(selection.needs_files, chosen))
+            and task.issue.number not in snapshot.files
+            and task.pull
+            and task.pull.state == "OPEN"
         ),
     )
 
@@ -94,23 +116,26 @@ def _unknown_logins(live: list[tuple[Task, Verdict]], snapshot: Snapshot) -> Ite
 
 def _candidates(
     judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot, policy: Policy
-) -> tuple[int, ...]:
-    """The queued issues whose facts decide the free slots: no more than are needed."""
+) -> tuple[tuple[int, ...], tuple[Task, ...]]:
+    """The queued issues whose facts decide the free slots, no more than are needed; and the
+    tasks that get a slot as things are known."""
     free = policy.max_parallel - _claims_after(judged, snapshot)
     queue = sorted(
         (pair for pair in judged if pair[1].phase in selection.CLAIMABLE),
         key=lambda pair: selection.order(pair[0], policy),
     )
     wanted: list[int] = []
+    chosen: list[Task] = []
     for task, verdict in queue:
         if free <= 0:
             break
         if selection.needs_facts(task, verdict):
             wanted.append(task.issue.number)
             free -= 1
-        elif selection.hold(task, verdict, snapshot) is None:
+        elif selection.hold(task, verdict, snapshot, policy) is None:
+            chosen.append(task)
             free -= 1
-    return tuple(wanted)
+    return tuple(wanted), tuple(chosen)
 
 
 def _claims_after(judged: tuple[tuple[Task, Verdict], ...], snapshot: Snapshot) -> int:

@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ao_actions.core.checks import RedHead
 
 SCHEMA = 3
 
@@ -70,11 +74,32 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A check that failed, and what it failed of (`core/signature.py`)."""
+
+    check: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRerun:
+    """The failed jobs of a run on `head` that are run once more, for these checks. `asked`: how
+    often GitHub was asked, `at`: when last."""
+
+    head: str
+    run_id: int
+    checks: tuple[str, ...]
+    asked: int = 1
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One run's right to work on a task, until it publishes, is released or expires.
 
     `head` is the branch's commit at the claim ("" when the branch must not exist yet): the
-    lease under which the branch may be moved. `items` are the feedback keys it will answer.
+    lease under which the branch may be moved. `items` are the feedback keys it will answer,
+    `failures` the failing checks that it is to mend.
     """
 
     run_id: int | None = None
@@ -85,6 +110,7 @@ class Claim:
     head: str = ""
     base: str
     items: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
     reserved: Spent = field(default_factory=Spent)
     reruns: int = 0
 
@@ -116,6 +142,7 @@ class Attempt:
     spent: Spent = field(default_factory=Spent)
     limit: Limit | None = None
     session: str | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +202,7 @@ class TaskRecord:
     round: int = 1
     published: tuple[str, ...] = ()
     wip: tuple[str, ...] = ()
+    reruns: tuple[CheckRerun, ...] = ()
     owed: tuple[Reply, ...] = ()
     stop: Stop | None = None
     status_comment: str | None = None
@@ -251,7 +279,7 @@ class IssueFacts:
     """What is looked up only for issues that may be claimed now.
 
     `merged_at` is the time of the last merge of a pull request that closes the issue,
-    `opened_at` the time it was opened or last reopened.
+    `opened_at` the time it was opened or last reopened, `paths` are those that its text names.
     """
 
     labelled_by: str
@@ -261,6 +289,7 @@ class IssueFacts:
     merged_at: datetime | None = None
     opened_at: datetime
     blocked_by: tuple[int, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +312,6 @@ class Check:
     name: str
     result: str | None
     url: str = ""
-    required: bool = False
     run_id: int | None = None
     job_id: int | None = None
 
@@ -350,8 +378,9 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """A pull request. `threads` is None until they were looked up (see `open_threads`), `recent`,
-    its newest commits, oldest first, until somebody else's was seen at its head."""
+    """A pull request. `threads` is None until they were looked up (see `open_threads`), and so is
+    `red`, what is to be known of red checks (`core/checks.py`); `recent`, its newest commits,
+    oldest first, until somebody else's was seen at its head."""
 
     number: int
     url: str
@@ -367,6 +396,7 @@ class Pull:
     checks: tuple[Check, ...] = ()
     suites_waiting: int = 0  # check suites that wait for a human's approval
     suites_open: int = 0  # check suites that have not finished
+    red: RedHead | None = None
     reviews: tuple[Review, ...] = ()
     requested: frozenset[str] = frozenset()
     assignees: frozenset[str] = frozenset()
@@ -400,7 +430,8 @@ class Snapshot:
     `branches` maps the live tasks' branch names to their commits (absent: no such branch),
     `comments` their issues to what was said there and on their pull requests lately,
     `trusted` the logins that were looked up to whether they may write, `notices` paused agents
-    to the comment that tells of their pause.
+    to the comment that tells of their pause, `files` live tasks to what their pull requests
+    change, where that was looked up.
     """
 
     now: datetime
@@ -414,6 +445,7 @@ class Snapshot:
     status_comments: Mapping[int, StatusComment] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
     trusted: Mapping[str, bool] = field(default_factory=dict)
+    files: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # by issue number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,6 +518,7 @@ class Policy:
     budget: Budget = field(default_factory=Budget)
     agents: tuple[str, ...] = ("claude-code",)
     bots: tuple[str, ...] = ()
+    hold_overlaps: bool = False
     attempt_limit: timedelta = timedelta(minutes=45)
     branch_prefix: str = "ao/"
     labels: Labels = field(default_factory=Labels)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ao_actions.core import budget, feedback, pauses, text
-from ao_actions.core.model import Check, Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
+from ao_actions.core import budget, checks, feedback, pauses
+from ao_actions.core.model import Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
+from ao_actions.core.triage import Do
 
 
 class Rule(NamedTuple):
@@ -36,12 +37,20 @@ def phase_of(task: Task, policy: Policy) -> Verdict:
 def out_of_budget(task: Task, policy: Policy) -> str | None:
     """The spent budget that the task stands still for, if it is that and nothing else."""
     rule, particulars = _matching(task, policy)
-    return particulars if rule.test is _exhausted else None
+    spent = rule.test in (_exhausted, _same_failure)
+    return rule.because.format(particulars) if spent else None
 
 
 def waits_for_agent(task: Task, policy: Policy) -> bool:
     """Whether it is a model's limit, and nothing else, that the task waits for."""
     return task.turn is not None and _matching(task, policy)[0].test is _agent_paused
+
+
+def waits_for_look(task: Task, policy: Policy) -> bool:
+    """Whether the phase hangs on why checks are red, and that is not looked up yet."""
+    if task.pull is None or task.pull.red is not None:
+        return False
+    return _matching(task, policy)[0].test is _unjudged
 
 
 def _matching(task: Task, policy: Policy) -> tuple[Rule, str]:
@@ -180,8 +189,10 @@ def _branch_gone(task: Task, _policy: Policy) -> str | None:
     return None
 
 
-def _unanswerable(task: Task, _policy: Policy) -> str | None:
-    return None if restarted(task.record, task) else feedback.unanswerable(task)
+def _unanswerable(task: Task, policy: Policy) -> str | None:
+    if restarted(task.record, task):
+        return None
+    return feedback.unanswerable(task, red=bool(checks.for_agent(task, policy)))
 
 
 def _fruitless(task: Task, _policy: Policy) -> str | None:
@@ -196,20 +207,28 @@ def _fruitless(task: Task, _policy: Policy) -> str | None:
 
 
 def _exhausted(task: Task, policy: Policy) -> str | None:
-    reason = _next_reason(task)
+    reason = _next_reason(task, policy)
     if reason is None or restarted(task.record, task):
         return None
     return budget.exhausted(task.record, policy, reason)
 
 
-def _agent_paused(task: Task, _policy: Policy) -> str | None:
-    if task.turn is None or not _could_use_an_agent(task):
+def _same_failure(task: Task, policy: Policy) -> str | None:
+    """The signature is counted over all heads: an attempt that changes the code and not the
+    failure does not begin anew."""
+    if restarted(task.record, task):
+        return None
+    return budget.repeated(task.record, checks.for_agent(task, policy), policy)
+
+
+def _agent_paused(task: Task, policy: Policy) -> str | None:
+    if task.turn is None or not _could_use_an_agent(task, policy):
         return None
     return pauses.sentence(task.turn)
 
 
 def _day_spent(task: Task, policy: Policy) -> str | None:
-    if task.day_opens is None or not _could_use_an_agent(task):
+    if task.day_opens is None or not _could_use_an_agent(task, policy):
         return None
     return f"${policy.budget.usd_per_day:.2f} are spent; on at {task.day_opens:%Y-%m-%d %H:%M} UTC"
 
@@ -226,13 +245,35 @@ def _conflicted(task: Task, _policy: Policy) -> str | None:
     return pull.base if pull and pull.mergeable == "CONFLICTING" else None
 
 
-def _ci_failed(task: Task, _policy: Policy) -> str | None:
-    return _names(feedback.failing(task.pull)) or None if task.pull else None
+def _unjudged(task: Task, policy: Policy) -> str | None:
+    if task.pull is None or not checks.undecided(task, policy):
+        return None
+    return checks.names(checks.red(task.pull))
+
+
+def _ci_failed(task: Task, policy: Policy) -> str | None:
+    found = checks.judged(task, policy)
+    return checks.sentence(found) if found and found.do is Do.AGENT else None
 
 
 def _ci_blocked(task: Task, _policy: Policy) -> str | None:
     pull = task.pull
     return pull.url if pull and pull.suites_waiting else None
+
+
+def _check_blocked(task: Task, policy: Policy) -> str | None:
+    found = checks.judged(task, policy)
+    if task.pull is None or found is None or found.do is not Do.ASK:
+        return None
+    return checks.request(found, task.pull) if checks.waits_for_approval(found) else None
+
+
+def _check_refused(task: Task, policy: Policy) -> str | None:
+    """A failure that is neither the code's nor over by itself."""
+    found = checks.judged(task, policy)
+    if task.pull is None or found is None or found.do is not Do.ASK:
+        return None
+    return None if checks.waits_for_approval(found) else checks.request(found, task.pull)
 
 
 def _ci_late(task: Task, policy: Policy) -> str | None:
@@ -247,14 +288,26 @@ def _ci_pending(task: Task, policy: Policy) -> str | None:
     pull = task.pull
     if pull is None:
         return None
-    waiting = feedback.pending(pull)
+    waiting = checks.running(pull)
     if waiting:
-        return _names(waiting)
+        return checks.names(waiting)
     if pull.suites_open:
         return "check suites"
     if not pull.checks and task.now - pull.head_at < policy.no_ci_after:
         return "the first check"
     return None
+
+
+def _red_too_long(task: Task, policy: Policy) -> str | None:
+    pull, found = task.pull, checks.judged(task, policy)
+    if pull is None or found is None or found.do is not Do.WAIT:
+        return None
+    return checks.request(found, pull) if task.now - pull.head_at > policy.ci_deadline else None
+
+
+def _red_for_now(task: Task, policy: Policy) -> str | None:
+    found = checks.judged(task, policy)
+    return checks.sentence(found) if found and found.do in (Do.RERUN, Do.WAIT) else None
 
 
 def _settling(task: Task, policy: Policy) -> str | None:
@@ -277,6 +330,8 @@ def _ready(task: Task, _policy: Policy) -> str | None:
         return None
     if pull.review_decision not in (None, "APPROVED"):
         return None
+    if checks.red(pull):
+        return "the checks that the branch requires pass"
     return "the checks pass" if pull.checks else "the repository has no CI"
 
 
@@ -301,13 +356,7 @@ def restarted(record: TaskRecord | None, task: Task) -> bool:
     return any(at is not None and at > since for at in asked)
 
 
-def _names(checks: tuple[Check, ...]) -> str:
-    """Names of checks for a sentence of ours: whoever reports a check chooses its name."""
-    more = [f"{len(checks) - 5} more"] if len(checks) > 5 else []
-    return ", ".join([text.line(check.name, limit=80) for check in checks[:5]] + more)
-
-
-def _next_reason(task: Task) -> Phase | None:
+def _next_reason(task: Task, policy: Policy) -> Phase | None:
     """What an agent would be sent for if its budget allowed it, if for anything."""
     pull: Pull | None = task.pull
     if pull is None:
@@ -315,7 +364,7 @@ def _next_reason(task: Task) -> Phase | None:
     reasons = (
         (_half_done(task), Phase.QUEUED),
         (pull.mergeable == "CONFLICTING", Phase.CONFLICTED),
-        (bool(feedback.failing(pull)), Phase.CI_FAILED),
+        (bool(checks.for_agent(task, policy)), Phase.CI_FAILED),
         (bool(feedback.review_items(task)), Phase.CHANGES_REQUESTED),
     )
     return next((reason for holds, reason in reasons if holds), None)
@@ -326,9 +375,9 @@ def _half_done(task: Task) -> bool:
     return task.record is not None and bool(task.record.wip) and not task.record.delivered
 
 
-def _could_use_an_agent(task: Task) -> bool:
+def _could_use_an_agent(task: Task, policy: Policy) -> bool:
     claim = task.record.claim if task.record else None
-    return claim is None and _next_reason(task) is not None
+    return claim is None and _next_reason(task, policy) is not None
 
 
 def run_of(runs: tuple[Run, ...], record: TaskRecord) -> Run | None:
@@ -363,14 +412,20 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.NEEDS_HUMAN, "an attempt changed nothing about {}", _unanswerable),
     Rule(Phase.NEEDS_HUMAN, "the agent found nothing to change: {}", _fruitless),
     Rule(Phase.NEEDS_HUMAN, "{}", _exhausted),
+    Rule(Phase.NEEDS_HUMAN, "the same failure came back {}", _same_failure),
     Rule(Phase.PAUSED, "the model's limit: {}", _agent_paused),
     Rule(Phase.PAUSED, "the day's budget: {}", _day_spent),
     Rule(Phase.PUBLISHED, "{} is pushed and has no pull request yet", _published),
     Rule(Phase.CONFLICTED, "the branch conflicts with {}", _conflicted),
+    Rule(Phase.CI_PENDING, "why these are red is not looked up yet: {}", _unjudged),
     Rule(Phase.CI_FAILED, "failing: {}", _ci_failed),
     Rule(Phase.CI_BLOCKED, "a human must approve the workflows of {}", _ci_blocked),
+    Rule(Phase.CI_BLOCKED, "a human must let the checks go on: {}", _check_blocked),
+    Rule(Phase.NEEDS_HUMAN, "no agent can mend this: {}", _check_refused),
     Rule(Phase.NEEDS_HUMAN, "no result in time from: {}", _ci_late),
     Rule(Phase.CI_PENDING, "waiting for {}", _ci_pending),
+    Rule(Phase.NEEDS_HUMAN, "the checks stay red: {}", _red_too_long),
+    Rule(Phase.CI_PENDING, "red for now: {}", _red_for_now),
     Rule(Phase.CI_PENDING, "GitHub is still computing whether it can be merged", _unknown_merge),
     Rule(
         Phase.IN_REVIEW,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ao_actions.core import transitions
+from ao_actions.core import overlap, text, transitions
 from ao_actions.core.model import IssueFacts, Phase, Policy, Snapshot, Task
 from ao_actions.core.phase import Verdict, restarted
 
@@ -36,9 +36,11 @@ def _begins(task: Task) -> bool:
     return task.record is None or restarted(task.record, task)
 
 
-def hold(task: Task, verdict: Verdict, snapshot: Snapshot) -> str | None:
+def hold(task: Task, verdict: Verdict, snapshot: Snapshot, policy: Policy) -> str | None:
     """Why a claimable task may not be claimed now, or None."""
     if _begins(task) and (reason := _hold_new(task, snapshot)) is not None:
+        return reason
+    if policy.hold_overlaps and (reason := overlaps(task, snapshot)) is not None:
         return reason
     if verdict.phase is Phase.CONFLICTED:
         return _hold_conflict(task, snapshot)
@@ -89,6 +91,24 @@ def _hold_conflict(task: Task, snapshot: Snapshot) -> str | None:
         if claim and claim.reason is Phase.CONFLICTED and claim.base == base:
             return f"#{record.issue} is being merged with {base} first"
     return None
+
+
+def overlaps(task: Task, snapshot: Snapshot) -> str | None:
+    """Which open pull request of ours changes what a task that begins is about (design 8)."""
+    facts = task.issue.facts
+    if facts is None or not _begins(task):
+        return None
+    for number, files in sorted(snapshot.files.items()):
+        pull = snapshot.pulls.get(number)
+        both = overlap.shared(facts.paths, files) if number != task.issue.number else ()
+        if both and pull is not None and pull.state == "OPEN":
+            return f"pull request #{pull.number} changes {text.line(both[0], limit=100)} too"
+    return None
+
+
+def needs_files(task: Task) -> bool:
+    """Whether it matters what our open pull requests change."""
+    return bool(task.issue.facts and task.issue.facts.paths) and _begins(task)
 
 
 def next_round(task: Task, *, restarted: bool) -> tuple[int, bool]:

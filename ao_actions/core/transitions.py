@@ -16,6 +16,7 @@ from ao_actions.core import actions, budget, commands, pauses
 from ao_actions.core.model import (
     Attempt,
     Book,
+    CheckRerun,
     Claim,
     Limit,
     Outcome,
@@ -63,6 +64,8 @@ def apply(  # noqa: PLR0911 - one line per kind of transition
             assert record.claim is not None  # noqa: S101 - _claimed says so
             claim = replace(record.claim, reruns=record.claim.reruns + 1)
             return book.put(replace(record, claim=claim))
+        case actions.CountCheckRerun():
+            return book.put(_rerun(_task(book, transition.issue), transition))
         case actions.Escalate():
             return book.put(_escalated(_task(book, transition.issue), transition))
         case actions.Finish():
@@ -110,6 +113,7 @@ def end_claim(
         spent=cost,
         limit=limit,
         session=session,
+        failures=claim.failures,
     )
     return replace(
         record,
@@ -172,7 +176,9 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
         raise Misfit(f"task {claim.issue} is claimed already")
     if not pauses.is_open(book.fleet, claim.agent, claim.at):
         raise Misfit(f"{claim.agent} is paused")
-    over = budget.exhausted(replace(record, round=claim.round), policy, claim.reason)
+    counted = replace(record, round=claim.round)
+    over = budget.exhausted(counted, policy, claim.reason)
+    over = over or budget.repeated(counted, claim.failures, policy)
     if over is not None:
         raise Misfit(f"task {claim.issue}: {over}")
     if budget.day_opens(book.fleet, policy, claim.at) is not None:
@@ -192,6 +198,7 @@ def _claim(book: Book, claim: actions.Claim, policy: Policy) -> Book:
             head=claim.head,
             base=claim.base,
             items=claim.items,
+            failures=claim.failures,
             reserved=Spent(usd=claim.usd),
         ),
     )
@@ -212,6 +219,7 @@ def _returning(book: Book, claim: actions.Claim) -> TaskRecord:
         pull=None,
         published=(),
         wip=(),
+        reruns=(),
         owed=(),
         stop=None,
         held=None,
@@ -219,6 +227,19 @@ def _returning(book: Book, claim: actions.Claim) -> TaskRecord:
         finished=None,
         finished_at=None,
     )
+
+
+def _rerun(record: TaskRecord, count: actions.CountCheckRerun) -> TaskRecord:
+    """What is known of other heads goes: nobody asks for it again."""
+    if record.claim is not None:
+        raise Misfit(f"task {record.issue} is claimed: its head is about to move")
+    here = [rerun for rerun in record.reruns if rerun.head == count.head]
+    asked = 1 + sum(rerun.asked for rerun in here if rerun.run_id == count.run_id)
+    others = (rerun for rerun in here if rerun.run_id != count.run_id)
+    new = CheckRerun(
+        head=count.head, run_id=count.run_id, checks=count.checks, asked=asked, at=count.at
+    )
+    return replace(record, reruns=(*others, new))
 
 
 def _escalated(record: TaskRecord, escalate: actions.Escalate) -> TaskRecord:

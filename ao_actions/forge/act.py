@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from ao_actions.core import actions, feedback, projection
 from ao_actions.core.model import Reply
-from ao_actions.errors import AoError, ForgeError, NotFoundError
+from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError
 from ao_actions.forge.client import Client, Json
-from ao_actions.forge.observe import WORK_WORKFLOW, missing_workflow
+from ao_actions.forge.observe import REVIEW_WORKFLOW, WORK_WORKFLOW, missing_workflow
 
 What = Literal["created", "updated", "unchanged"]
 
@@ -61,7 +61,7 @@ def perform(client: Client, effect: actions.Effect, default_branch: str) -> Perf
         case actions.Dispatch():
             return _dispatch(client, effect, default_branch)
         case actions.Rerun():
-            return _run_call(client, effect.run_id, "rerun-failed-jobs")
+            return _rerun(client, effect)
         case actions.Cancel():
             return _run_call(client, effect.run_id, "cancel")
         case actions.OpenPull():
@@ -102,10 +102,38 @@ def _dispatch(client: Client, effect: actions.Dispatch, default_branch: str) -> 
     return Performed("created")
 
 
+def _rerun(client: Client, effect: actions.Rerun) -> Performed:
+    done = _run_call(client, effect.run_id, "rerun-failed-jobs")
+    if effect.head is not None:
+        _wait_again(client, effect.head)
+    return done
+
+
+def _wait_again(client: Client, head: str) -> None:
+    """No event tells that a re-run is over: so the job that waited for the head's checks waits
+    once more. Its run is the first on the head; one that still goes on will see the re-run."""
+    path = f"actions/workflows/{REVIEW_WORKFLOW}/runs"
+    try:
+        runs = client.pages(path, key="workflow_runs", head_sha=head, event="pull_request")
+    except NotFoundError:
+        return  # without that workflow the next scheduled pass sees it
+    first = min(runs, key=lambda run: int(run["id"]), default=None)
+    if first is not None and first["status"] == "completed":
+        _run_call(client, int(first["id"]), "rerun")
+
+
 def _run_call(client: Client, run_id: int, verb: str) -> Performed:
-    """409: the run is over (or not over) already, which is what was wanted."""
-    status, _ = client.request("POST", f"actions/runs/{run_id}/{verb}", accept=(409,))
-    return UNCHANGED if status == 409 else Performed("updated")
+    """409: the run is over already, which is what was wanted; 403 with a word about the run: it
+    runs already, or is too old to. What came of it, the next pass sees.
+
+    :raises AuthError: 403 for want of a permission
+    """
+    path = f"actions/runs/{run_id}/{verb}"
+    status, answer = client.request("POST", path, accept=(403, 409))
+    message = str(answer.get("message", ""))
+    if status == 403 and "workflow" not in message:
+        raise AuthError(f"POST {path}: the token may not do that ({message})")
+    return UNCHANGED if status in (403, 409) else Performed("updated")
 
 
 def open_pull(client: Client, effect: actions.OpenPull) -> Performed:

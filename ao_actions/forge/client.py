@@ -11,7 +11,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +23,7 @@ from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError
 Json = Any
 READ_TRIES = 4
 TOO_SOON = (403, 429)
+ENDLESS = 500 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +67,47 @@ class Client:
         """The JSON at `path`, which is under the repository unless it begins with a slash."""
         return self.request("GET", path, parameters=parameters)[1]
 
-    def text(self, path: str) -> str:
-        """A text that GitHub answers with a redirect to: a job's log, at most 20 MB of it."""
-        return self.content(path, limit=20 * 1024 * 1024).decode(errors="replace")
-
     def content(self, path: str, *, limit: int) -> bytes:
-        """The first `limit` bytes of what GitHub answers with a redirect to.
+        """The first `limit` bytes of what GitHub answers with a redirect to."""
+        content = bytearray()
+        for chunk in self._chunks(path):
+            content += chunk
+            if len(content) >= limit:
+                break
+        return bytes(content[:limit])
 
-        The token does not follow a redirect to another host (requests takes care of that).
-        """
+    def ends(self, path: str, *, limit: int) -> bytes:
+        """What GitHub answers with a redirect to, or of more than `limit` bytes the first and
+        the last half of that, with a line between them. Nothing beyond 500 MB is read."""
+        head, tail, size = bytearray(), bytearray(), 0
+        half = limit // 4 * 2
+        for chunk in self._chunks(path):
+            size += len(chunk)
+            room = half - len(head)
+            head += chunk[:room]
+            tail += chunk[room:]
+            if len(tail) > 2 * half:
+                del tail[: len(tail) - half]
+            if size > ENDLESS:
+                break
+        if size <= 2 * half:
+            return bytes(head + tail)
+        # an even number of bytes is left out, for the sake of UTF-16
+        return bytes(head + b"\n" * 2 + tail[len(tail) - half + size % 2 :])
+
+    def _chunks(self, path: str) -> Iterator[bytes]:
+        """The token does not follow a redirect to another host (requests takes care of that)."""
         import requests
 
         url = f"{self.address.api}/repos/{self.repository}/{path}"
         headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "ao-actions"}
-        content = bytearray()
         try:
             with requests.get(url, headers=headers, timeout=60, stream=True) as answer:
                 if answer.status_code >= 400:
                     raise self._failure("GET", url, answer.status_code, answer.text[:400])
-                for chunk in answer.iter_content(1 << 16):
-                    content += chunk
-                    if len(content) >= limit:
-                        break
+                yield from answer.iter_content(1 << 16)
         except requests.exceptions.RequestException as error:
             raise ForgeError(f"{url}: {type(error).__name__}") from None
-        return bytes(content[:limit])
 
     def pages(self, path: str, key: str | None = None, **parameters: Any) -> list[Json]:
         """All items of a list of at most a few pages (`key`: where the list stands)."""

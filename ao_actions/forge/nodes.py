@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ao_actions.core import projection
+from ao_actions.core import overlap, projection
 from ao_actions.core.model import (
     Check,
     Comment,
@@ -82,6 +82,7 @@ def issue_facts(
         merged_at=max(merges, default=None),
         opened_at=max(reopened, default=time(node["createdAt"])),
         blocked_by=blocked_by,
+        paths=overlap.named_paths(f"{node['title']}\n{node['body']}"),
     )
 
 
@@ -149,7 +150,7 @@ def pull(node: Mapping[str, Any]) -> Pull:
         base=node["baseRefName"],
         mergeable=node["mergeable"],
         review_decision=node["reviewDecision"],
-        checks=tuple(_checks(commit)),
+        checks=(*_checks(commit), *_without_jobs(runs)),
         suites_waiting=sum(suite["conclusion"] == "ACTION_REQUIRED" for suite in runs),
         suites_open=sum(suite["status"] != "COMPLETED" for suite in runs),
         reviews=tuple(review(each) for each in node["reviews"]["nodes"]),
@@ -205,6 +206,15 @@ def _checks(commit: Mapping[str, Any]) -> Iterator[Check]:
                 run_id=run.get("databaseId"),
                 job_id=node["databaseId"],
             )
+
+
+def _without_jobs(suites: list[Any]) -> Iterator[Check]:
+    """Workflows that GitHub could not even start: such a run has no job and so no check."""
+    for suite in suites:
+        if suite["conclusion"] == "STARTUP_FAILURE":
+            run = suite["workflowRun"]
+            name = run["workflow"]["resourcePath"].rpartition("/")[2]
+            yield Check(name=name, result=suite["conclusion"], run_id=run["databaseId"])
 
 
 def _ours(suite: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ from ao_actions.core.model import (
     Thread,
 )
 from ao_actions.errors import ForgeError, NotFoundError
-from ao_actions.forge import nodes
+from ao_actions.forge import nodes, red
 from ao_actions.forge.client import Client
 
 WORK_WORKFLOW = "ao-work.yml"
@@ -75,6 +75,7 @@ def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy)
         snapshot, pulls={**snapshot.pulls, **_with_commits(client, snapshot, unknown.commits)}
     )
     pulls = {**snapshot.pulls, **_with_threads(client, snapshot, unknown.threads)}
+    pulls |= {n: replace(pulls[n], red=red.look(client, pulls[n]).head) for n in unknown.red}
     trusted = {**snapshot.trusted, **{login: client.may_write(login) for login in unknown.logins}}
     runs = tuple(
         replace(run, handoff=_has_handoff(client, run.id)) if run.id in unknown.handoffs else run
@@ -86,6 +87,7 @@ def learn(client: Client, snapshot: Snapshot, unknown: Unknowns, policy: Policy)
         pulls=pulls,
         trusted=trusted,
         runs=runs if snapshot.runs is not None else None,
+        files={**snapshot.files, **_files(client, snapshot, unknown.files)},
     )
 
 
@@ -295,6 +297,38 @@ def threads(client: Client, pulls: Iterable[int]) -> dict[int, tuple[Thread, ...
     return {
         n: tuple(nodes.threads_of(repository[f"p{n}"])) for n in numbers if repository.get(f"p{n}")
     }
+
+
+def _files(client: Client, snapshot: Snapshot, issues: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """The first 100 files that the pull request of each of these tasks changes."""
+    pulls = {number: snapshot.pulls[number].number for number in issues}
+    if not pulls:
+        return {}
+    aliases = (f"p{n}: pullRequest(number: {n}) {{ ...FileFields }}" for n in pulls.values())
+    found = _details(client, " ".join(aliases))
+    changed = {number: found.get(f"p{pull}") or {} for number, pull in pulls.items()}
+    return {
+        number: tuple(file["path"] for file in (node.get("files") or {"nodes": ()})["nodes"])
+        for number, node in changed.items()
+    }
+
+
+def pull_request(client: Client, number: int) -> Pull:
+    """One open pull request, with its checks as the sweep shows them.
+
+    :raises NotFoundError: there is none of this number
+    """
+    owner, name = client.repository.split("/", 1)
+    query = (
+        "query One($owner: String!, $name: String!, $number: Int!) "
+        "{ repository(owner: $owner, name: $name) "
+        "{ pullRequest(number: $number) { ...PullFields } } }"
+    )
+    variables = {"owner": owner, "name": name, "number": number}
+    node = _repository(client, _with_fragments(query, "sweep"), variables)["pullRequest"]
+    if node is None:
+        raise NotFoundError(f"{client.repository}: there is no pull request #{number}")
+    return nodes.pull(node)
 
 
 def said(client: Client, pull: int) -> list[tuple[str, str, str]]:

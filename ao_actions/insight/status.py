@@ -21,7 +21,7 @@ def rows(snapshot: Snapshot, policy: Policy) -> list[dict[str, Any]]:
             continue  # its task has just ended
         because = verdict.because
         if verdict.phase in selection.CLAIMABLE:
-            because = selection.hold(task, verdict, snapshot) or because
+            because = selection.hold(task, verdict, snapshot, policy) or because
         found.append(
             {
                 "issue": task.issue.number,

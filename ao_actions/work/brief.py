@@ -18,6 +18,18 @@ LIMIT = 40_000  # characters of any one outside text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Red:
+    """Checks that fail of one cause: what their log, annotations and report say, and where their
+    whole logs are (absolute paths)."""
+
+    names: tuple[str, ...]
+    log: str = ""
+    notes: tuple[str, ...] = ()
+    report: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """A review's text or a comment. `name`: what it is called in the brief ("C1")."""
 
@@ -36,7 +48,7 @@ class Assigned:
     body: str
     reason: Phase
     base: str
-    failures: tuple[tuple[str, str], ...] = ()  # job name, excerpt of its log
+    failures: tuple[Red, ...] = ()
     words: tuple[Words, ...] = ()
     threads: tuple[tuple[str, Thread], ...] = ()  # its name in the brief ("T1"), the thread
     applied: Mapping[str, str] = field(default_factory=dict)  # thread's name to words
@@ -89,11 +101,8 @@ def mend(failure: str) -> str:
 def _feedback(assigned: Assigned) -> str:
     match assigned.reason:
         case Phase.CI_FAILED:
-            logs = [
-                f"Job `{text.line(job, limit=100)}`:\n\n{_quoted(log)}"
-                for job, log in assigned.failures
-            ]
-            return "\n\n".join(["The checks of your pull request fail. Mend them.", *logs])
+            said = "The checks of your pull request fail. Mend them."
+            return "\n\n".join([said, *map(_red, assigned.failures)])
         case Phase.CONFLICTED:
             return (
                 f"`{assigned.base}` has moved and was merged into your branch. Resolve every "
@@ -103,6 +112,24 @@ def _feedback(assigned: Assigned) -> str:
             return "Reviewers have something to say about your pull request: see below."
         case _:
             return ""
+
+
+def _red(red: Red) -> str:
+    names = ", ".join(f"`{_code(name)}`" for name in red.names)
+    parts = [f"### {names}"]
+    if red.notes:
+        parts.append(f"Its annotations:\n\n{_quoted(chr(10).join(red.notes))}")
+    if red.report:
+        parts.append(f"What it reports:\n\n{_quoted(red.report)}")
+    if red.log:
+        parts.append(f"From its log:\n\n{_quoted(red.log)}")
+    if red.files:
+        parts.append("Whole logs: " + ", ".join(f"`{path}`" for path in red.files))
+    return "\n\n".join(parts)
+
+
+def _code(name: str) -> str:
+    return text.line(name, limit=100).replace("`", "'")
 
 
 def _words(words: Words) -> str:

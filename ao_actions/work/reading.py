@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from ao_actions.core import feedback
 from ao_actions.core.model import Claim, Phase, TaskRecord, Thread
-from ao_actions.forge import logs, observe
+from ao_actions.forge import observe
 from ao_actions.forge.client import Client, Json
-from ao_actions.work.brief import Assigned, Words
-
-JOBS = 5  # failing jobs whose logs an agent gets
+from ao_actions.work import failures
+from ao_actions.work.brief import Assigned, Red, Words
 
 
 def assigned(
-    client: Client, record: TaskRecord, claim: Claim, bots: tuple[str, ...] = ()
+    client: Client, record: TaskRecord, claim: Claim, folder: Path, bots: tuple[str, ...] = ()
 ) -> Assigned:
-    """The issue, and the feedback that this claim is to answer, as it stands now.
+    """The issue, and the feedback that this claim is to answer, as it stands now. Whole logs go
+    into `folder`.
 
     What was edited, added to or deleted since the claim is left out: it has another key by now,
     so the next pass queues it again.
@@ -27,6 +28,9 @@ def assigned(
     issue = client.get(f"issues/{record.issue}")
     words: tuple[Words, ...] = ()
     threads: tuple[tuple[str, Thread], ...] = ()
+    red: tuple[Red, ...] = ()
+    if claim.reason is Phase.CI_FAILED:
+        red = failures.read(client, pull_number(client, record), claim, folder)
     if claim.reason is Phase.CHANGES_REQUESTED:
         pull = pull_number(client, record)
         words = tuple(_words(client, pull, claim))
@@ -38,7 +42,7 @@ def assigned(
         body=issue["body"] or "",
         reason=claim.reason,
         base=claim.base,
-        failures=_failures(client, claim) if claim.reason is Phase.CI_FAILED else (),
+        failures=red,
         words=words,
         threads=threads,
     )
@@ -101,18 +105,3 @@ def _threads(
         if key in wanted:
             said = feedback.conversation(thread, trusted, handled)
             yield wanted[key], replace(thread, comments=said)
-
-
-def _failures(client: Client, claim: Claim) -> tuple[tuple[str, str], ...]:
-    """The failing jobs of the head's newest runs, each with the part of its log that matters."""
-    runs = client.pages("actions/runs", key="workflow_runs", head_sha=claim.head)
-    found: list[tuple[str, str]] = []
-    for run in runs:
-        if run["conclusion"] not in ("failure", "timed_out", "startup_failure"):
-            continue
-        for job in client.pages(f"actions/runs/{run['id']}/jobs", key="jobs", filter="latest"):
-            if job["conclusion"] in ("failure", "timed_out") and len(found) < JOBS:
-                found.append(
-                    (job["name"], logs.excerpt(client.text(f"actions/jobs/{job['id']}/logs")))
-                )
-    return tuple(found)

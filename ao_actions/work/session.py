@@ -153,7 +153,11 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
         base=claim.base,
         merge=claim.reason is Phase.CONFLICTED,
     )
-    assigned = reading.assigned(attempt.client, record, claim, attempt.config.bots)
+    shutil.rmtree(places.scratch, ignore_errors=True)
+    places.scratch.mkdir(parents=True)
+    assigned = reading.assigned(
+        attempt.client, record, claim, places.scratch / "checks", attempt.config.bots
+    )
     skipped = reading.skipped(claim, assigned)
     applied = suggestions.apply(tree.path, assigned.threads, attempt.config.protected)
     if _nothing_left(assigned, claim, applied):
@@ -161,8 +165,6 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
         return _without_agent(attempt, tree, applied, skipped)
     assigned = replace(assigned, applied=applied.done | applied.left)
     attempt.say(f"{claim.agent} works on #{record.issue} at {tree.start[:7]} ({claim.reason})")
-    shutil.rmtree(places.scratch, ignore_errors=True)
-    places.scratch.mkdir(parents=True)
     measured = metering.choose(agent, attempt.environment)
     attempt.say(_metered(measured))
     assignment = _assignment(attempt, agent, claim, measured)

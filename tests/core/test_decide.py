@@ -5,10 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from ao_actions.core import actions
+from ao_actions.core import actions, transitions
 from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
-from ao_actions.core.model import Budget, Fleet, Outcome, Phase, Policy, Reply, Spent, StatusComment
+from ao_actions.core.model import (
+    Budget,
+    CheckRerun,
+    Fleet,
+    Outcome,
+    Phase,
+    Policy,
+    Reply,
+    Spent,
+    StatusComment,
+)
 from ao_actions.core.projection import status_body
 from ao_actions.core.tasks import verdicts
 from tests.builders import (
@@ -16,13 +26,15 @@ from tests.builders import (
     POLICY,
     READY,
     a_book,
-    a_check,
     a_claim,
     a_comment,
+    a_failed,
+    a_failure,
     a_pause,
     a_published_record,
     a_pull,
     a_record,
+    a_red_pull,
     a_review,
     a_run,
     a_snapshot,
@@ -39,7 +51,7 @@ from tests.builders import (
 from tests.core import worlds
 
 CLAIMED = a_record(claim=a_claim())
-RED = a_pull(checks=(a_check(result="FAILURE"),))
+RED = a_red_pull()
 NEW = an_issue(facts=some_facts())
 
 
@@ -175,6 +187,19 @@ def test_of_the_agents_the_first_that_is_not_paused_works() -> None:
     assert [claim.agent for claim in planned(actions.Claim, over, policy)] == ["claude-code"]
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_task_whose_files_are_being_changed_waits_if_it_is_to(held) -> None:
+    snapshot = a_snapshot(
+        an_issue(43, facts=some_facts(paths=("code.py",))),
+        records=[a_published_record()],
+        pulls={42: a_pull()},
+        files={42: ("src/code.py",)},
+    )
+    claims = planned(actions.Claim, snapshot, Policy(hold_overlaps=held))
+    because = "nothing has started, although pull request #7 changes src/code.py too"
+    assert [claim.because for claim in claims] == ([] if held else [because])
+
+
 def test_all_agents_paused_no_claim() -> None:
     soon, later = a_pause(until=NOW + minutes(5)), a_pause(until=NOW + minutes(9))
     paused = {"claude-code": soon, "codex": later}
@@ -191,7 +216,12 @@ def test_all_agents_paused_no_claim() -> None:
     [
         pytest.param(
             RED,
-            {"reason": Phase.CI_FAILED, "items": ("checks:c1",), "because": "failing: test"},
+            {
+                "reason": Phase.CI_FAILED,
+                "items": ("checks:c1",),
+                "failures": (a_failure(),),
+                "because": "failing: test: it failed, and was run once more on this commit",
+            },
             id="red",
         ),
         pytest.param(
@@ -220,6 +250,64 @@ def test_a_task_under_way_is_claimed_again(pull, claim) -> None:
         records=[a_published_record()], pulls={42: pull}, branches={"ao/42": "c1"}
     )
     assert planned(actions.Claim, snapshot) == [to_claim(epoch=2, head="c1", **claim)]
+
+
+# ---- checks that are run once more ------------------------------------------------------------
+
+RED_ONCE = a_red_pull(a_failed(attempt=1))
+
+
+def asked(*before: CheckRerun, pull=RED_ONCE):
+    """How often GitHub has been asked for the re-run, after this plan; and the plan's effect."""
+    snapshot = a_snapshot(records=[a_published_record(reruns=before)], pulls={42: pull})
+    plan = decide(snapshot, POLICY)
+    steps = [action for action in plan if isinstance(action, actions.Transition)]
+    book = transitions.apply_all(snapshot.book, steps, POLICY)
+    runs = [action.run_id for action in plan if isinstance(action, actions.Rerun)]
+    return [rerun.asked for rerun in book.tasks[42].reruns], runs
+
+
+def once(**given):
+    return CheckRerun(**{"head": "c1", "run_id": 900, "checks": ("test",), "at": ago(60), **given})
+
+
+def test_failed_jobs_are_run_once_more_and_it_is_counted_first() -> None:
+    assert asked() == ([1], [900])
+    snapshot = a_snapshot(records=[a_published_record()], pulls={42: RED_ONCE})
+    [count] = planned(actions.CountCheckRerun, snapshot)
+    assert (count.head, count.checks) == ("c1", ("test",))
+    assert planned(actions.Claim, snapshot) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(once(at=ago(4)), ([1], []), id="asked for lately: it may not show yet"),
+        pytest.param(once(), ([2], [900]), id="GitHub never began it: asked once more"),
+        pytest.param(once(asked=2, at=ago(4)), ([2], []), id="the second time, lately"),
+        pytest.param(once(head="c0"), ([1], [900]), id="of another head: forgotten"),
+        pytest.param(once(run_id=800), ([1], []), id="the check, in another run of this head"),
+    ],
+)
+def test_a_re_run_whose_answer_was_lost_is_asked_for_once_more(before, after) -> None:
+    assert asked(before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "pull"),
+    [
+        pytest.param(once(at=ago(1)), a_red_pull(), id="begun, and red again"),
+        pytest.param(once(asked=2), RED_ONCE, id="asked for twice, and never begun"),
+    ],
+)
+def test_after_its_re_run_a_failure_is_real(before, pull) -> None:
+    snapshot = a_snapshot(records=[a_published_record(reruns=(before,))], pulls={42: pull})
+    assert [claim.reason for claim in planned(actions.Claim, snapshot)] == [Phase.CI_FAILED]
+
+
+def test_two_runs_are_run_once_more_together() -> None:
+    pull = a_red_pull(a_failed(attempt=1), a_failed("lint", attempt=1, run_id=901))
+    assert asked(pull=pull) == ([1, 1], [900, 901])
 
 
 def test_a_branch_that_was_just_deleted_does_not_come_back() -> None:

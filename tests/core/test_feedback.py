@@ -9,7 +9,6 @@ from ao_actions.core.model import Phase
 from tests.builders import (
     NOW,
     POLICY,
-    a_check,
     a_comment,
     a_published_record,
     a_pull,
@@ -22,25 +21,6 @@ from tests.builders import (
 )
 
 REPLY = feedback.REPLY_MARK.format(item="thread:T:100")
-
-
-@pytest.mark.parametrize(
-    ("result", "failing", "pending"),
-    [
-        ("SUCCESS", False, False),
-        ("NEUTRAL", False, False),
-        ("SKIPPED", False, False),
-        ("FAILURE", True, False),
-        ("ERROR", True, False),
-        ("TIMED_OUT", True, False),
-        ("STARTUP_FAILURE", True, False),
-        (None, False, True),
-    ],
-)
-def test_checks(result, failing, pending) -> None:
-    pull = a_pull(checks=(a_check(result=result),))
-    assert bool(feedback.failing(pull)) is failing
-    assert bool(feedback.pending(pull)) is pending
 
 
 @pytest.mark.parametrize(
@@ -210,7 +190,7 @@ def test_a_thread_without_comments_says_nothing() -> None:
 )
 def test_no_task_no_feedback(task) -> None:
     assert feedback.review_items(task) == ()
-    assert feedback.unanswerable(task) is None
+    assert feedback.unanswerable(task, red=True) is None
 
 
 @pytest.mark.parametrize(

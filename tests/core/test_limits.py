@@ -204,4 +204,4 @@ def test_the_last_of_the_line_is_claimed_by_nobody_yet() -> None:
     assert verdict.phase is Phase.PAUSED
     assert task.turn is not None
     assert task.turn.at == NOW + minutes(5)
-    assert selection.hold(task, verdict, world) is None
+    assert selection.hold(task, verdict, world, policy) is None

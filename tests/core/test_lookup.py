@@ -8,15 +8,16 @@ from ao_actions.core.model import Policy, Reply
 from tests.builders import (
     NOW,
     POLICY,
-    a_check,
     a_claim,
     a_comment,
     a_published_record,
     a_pull,
     a_record,
+    a_red_pull,
     a_review,
     a_run,
     a_snapshot,
+    a_stop,
     a_thread,
     ago,
     an_issue,
@@ -87,7 +88,7 @@ def queue(*numbers: int, known: frozenset[int] = frozenset(), **facts):
             a_snapshot(
                 *queue(1, 2, 3),
                 records=[a_published_record()],
-                pulls={42: a_pull(checks=(a_check(result="FAILURE"),))},
+                pulls={42: a_red_pull()},
             ),
             (1, 2),
             id="work under way goes first and needs no facts",
@@ -180,6 +181,56 @@ def test_logins(pull, logins) -> None:
 def test_handoffs(run, asked) -> None:
     snapshot = a_snapshot(records=[a_record(claim=a_claim())], runs=(run,))
     assert unknowns(snapshot, POLICY).handoffs == ((500,) if asked else ())
+
+
+@pytest.mark.parametrize(
+    ("record", "pull", "asked"),
+    [
+        pytest.param(a_published_record(), a_red_pull(red=None), True, id="red"),
+        pytest.param(a_published_record(), a_red_pull(), False, id="known"),
+        pytest.param(a_published_record(), a_pull(), False, id="green"),
+        pytest.param(a_published_record(), None, False, id="no pull request"),
+        pytest.param(
+            a_published_record(), a_red_pull(red=None, suites_open=1), False, id="not settled"
+        ),
+        pytest.param(
+            a_published_record(stop=a_stop()), a_red_pull(red=None), False, id="a human is asked"
+        ),
+        pytest.param(
+            a_published_record(claim=a_claim()), a_red_pull(red=None), False, id="worked on"
+        ),
+        pytest.param(
+            a_published_record(), a_red_pull(red=None, draft=True), False, id="a human works on it"
+        ),
+    ],
+)
+def test_red_checks(record, pull, asked) -> None:
+    snapshot = a_snapshot(records=[record], pulls={42: pull} if pull else {})
+    assert unknowns(snapshot, POLICY).red == ((42,) if asked else ())
+
+
+@pytest.mark.parametrize(
+    ("paths", "more", "asked"),
+    [
+        pytest.param(("a.py",), {}, (42,), id="an issue that names a file may be claimed"),
+        pytest.param((), {}, (), id="it names none"),
+        pytest.param(("a.py",), {"files": {42: ()}}, (), id="known"),
+        pytest.param(("a.py",), {"pulls": {42: a_pull(state="MERGED")}}, (), id="merged"),
+        pytest.param(("a.py",), {"pulls": {}}, (), id="nothing is open"),
+    ],
+)
+def test_files(paths, more, asked) -> None:
+    issue = an_issue(43, facts=some_facts(paths=paths))
+    given = {"pulls": {42: a_pull()}, **more}
+    snapshot = a_snapshot(issue, records=[a_published_record()], **given)
+    assert unknowns(snapshot, POLICY).files == asked
+
+
+def test_without_a_free_slot_nobody_asks_for_files() -> None:
+    records = [a_published_record(claim=a_claim()), a_record(issue=7, epoch=2, claim=a_claim())]
+    issue = an_issue(43, facts=some_facts(paths=("a.py",)))
+    snapshot = a_snapshot(issue, records=records, pulls={42: a_pull()})
+    assert unknowns(snapshot, Policy(max_parallel=2)).files == ()
 
 
 def test_a_reason_to_look_is_true() -> None:

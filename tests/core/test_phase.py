@@ -7,6 +7,7 @@ import pytest
 from ao_actions.core import feedback
 from ao_actions.core.model import Budget, Outcome, Phase, Policy, Spent, Task
 from ao_actions.core.phase import RULES, Rule, phase_of, restarted, run_of
+from ao_actions.core.triage import Source
 from tests.builders import (
     NOW,
     POLICY,
@@ -14,9 +15,12 @@ from tests.builders import (
     a_claim,
     a_comment,
     a_commit,
+    a_failed,
+    a_failure,
     a_published_record,
     a_pull,
     a_record,
+    a_red_pull,
     a_review,
     a_run,
     a_stop,
@@ -33,6 +37,7 @@ from tests.builders import (
 CLAIMED = a_record(claim=a_claim())
 PUBLISHED = a_published_record()
 NO_CHANGE = a_record(attempts=(an_attempt(outcome=Outcome.NO_CHANGE, detail="all is well"),))
+FAILED = a_failure()
 FAILURES = tuple(
     an_attempt(epoch=n, outcome=Outcome.AGENT_ERROR, ended_at=ago(60 - n)) for n in range(1, 5)
 )
@@ -40,7 +45,13 @@ STOPPED = a_published_record(stop=a_stop())
 HALF_DONE = a_record(
     attempts=(an_attempt(outcome=Outcome.LIMITED, head="w1"),), published=("w1",), wip=("w1",)
 )
-RED = a_pull(checks=(a_check(result="FAILURE"),))
+RED = a_red_pull()
+TWICE = a_published_record(
+    attempts=(
+        an_attempt(head="c1", failures=(FAILED,)),
+        an_attempt(epoch=2, head="c2", failures=(FAILED,)),
+    )
+)
 AGAIN = an_issue(labelled_at=ago(1))
 
 
@@ -221,7 +232,7 @@ MATCHES = [
     ),
     pytest.param(
         "_draft",
-        a_task(record=PUBLISHED, pull=a_pull(draft=True, checks=RED.checks)),
+        a_task(record=PUBLISHED, pull=a_red_pull(draft=True)),
         "pull request #7 is a draft",
         id="a human made it a draft",
     ),
@@ -306,6 +317,12 @@ MATCHES = [
         id="red, and the money does not last for another attempt",
     ),
     pytest.param(
+        "_same_failure",
+        a_task(record=TWICE, pull=RED),
+        "the same failure came back after 2 attempts: test",
+        id="two attempts on two commits, and the same failure",
+    ),
+    pytest.param(
         "_published",
         a_task(record=PUBLISHED, branch_head="c1"),
         "ao/42 is pushed and has no pull request yet",
@@ -313,7 +330,7 @@ MATCHES = [
     ),
     pytest.param(
         "_conflicted",
-        a_task(record=PUBLISHED, pull=a_pull(mergeable="CONFLICTING", checks=RED.checks)),
+        a_task(record=PUBLISHED, pull=a_red_pull(mergeable="CONFLICTING")),
         "the branch conflicts with main",
         id="a conflict goes before red checks",
     ),
@@ -321,21 +338,77 @@ MATCHES = [
         "_ci_failed",
         a_task(
             record=PUBLISHED,
-            pull=a_pull(
-                checks=(a_check("a", "FAILURE"), a_check("b", None), a_check("c", "ERROR"))
+            pull=a_red_pull(
+                a_failed("a"), a_failed("c", source=Source.STATUS, run_id=None, attempt=1)
             ),
         ),
-        "failing: a, c",
-        id="red before everything is finished",
+        "failing: a: it failed, and was run once more on this commit; "
+        "c: it failed; it is not ours to run again",
+        id="red, and all of it is known",
     ),
     pytest.param(
         "_ci_failed",
         a_task(
             record=PUBLISHED,
-            pull=a_pull(checks=tuple(a_check(f"t{n}", "TIMED_OUT") for n in range(7))),
+            pull=a_red_pull(*(a_failed(f"t{n}", source=Source.APP, run_id=None) for n in range(7))),
         ),
-        "failing: t0, t1, t2, t3, t4, 2 more",
+        "failing: "
+        + "".join(f"t{n}: it failed; it is not ours to run again; " for n in range(5))
+        + "2 more",
         id="many failing checks are counted",
+    ),
+    pytest.param(
+        "_unjudged",
+        a_task(record=PUBLISHED, pull=a_red_pull(red=None)),
+        "why these are red is not looked up yet: test",
+        id="red, and nobody has looked why",
+    ),
+    pytest.param(
+        "_check_blocked",
+        a_task(record=PUBLISHED, pull=a_red_pull(a_failed(conclusion="ACTION_REQUIRED"))),
+        "a human must let the checks go on: test: it waits for a human; open the check and "
+        "approve the run, or do what its app asks for (https://github.com/o/r/pull/7/checks)",
+        id="a check waits for approval",
+    ),
+    pytest.param(
+        "_check_refused",
+        a_task(record=PUBLISHED, pull=a_red_pull(a_failed(conclusion="STARTUP_FAILURE"))),
+        "no agent can mend this: test: GitHub could not start its workflow; open the run: its "
+        "file is invalid, or asks for what it may not have (https://github.com/o/r/pull/7/checks)",
+        id="a workflow that is invalid",
+    ),
+    pytest.param(
+        "_red_too_long",
+        a_task(
+            record=PUBLISHED,
+            pull=a_red_pull(a_failed(conclusion="CANCELLED"), head_at=ago(361)),
+        ),
+        "the checks stay red: test: it was cancelled; run it again, or push "
+        "(https://github.com/o/r/pull/7/checks)",
+        id="cancelled, and nobody has run it again",
+    ),
+    pytest.param(
+        "_red_for_now",
+        a_task(record=PUBLISHED, pull=a_red_pull(base={"test": "FAILURE"})),
+        "red for now: test: it fails on the base branch too",
+        id="the base is red too",
+    ),
+    pytest.param(
+        "_red_for_now",
+        a_task(record=PUBLISHED, pull=a_red_pull(a_failed(attempt=1), head_at=ago(999))),
+        "red for now: test: it failed once, perhaps by chance; the failed jobs are run once more",
+        id="run once more, however old the head is",
+    ),
+    pytest.param(
+        "_ci_failed",
+        a_task(
+            record=PUBLISHED,
+            pull=a_red_pull(
+                checks=(a_check(result="FAILURE"), a_check("e2e", None)), head_at=ago(361)
+            ),
+        ),
+        "failing: test: it failed, and was run once more on this commit",
+        id="another check will not report any more",
     ),
     pytest.param(
         "_ci_blocked",
@@ -357,9 +430,12 @@ MATCHES = [
     ),
     pytest.param(
         "_ci_pending",
-        a_task(record=PUBLISHED, pull=a_pull(checks=(a_check("e2e", "CANCELLED"), a_check()))),
+        a_task(
+            record=PUBLISHED,
+            pull=a_red_pull(checks=(a_check("e2e", None), a_check(result="FAILURE"))),
+        ),
         "waiting for e2e",
-        id="a cancelled check is neither red nor green",
+        id="red, but another check may be red too",
     ),
     pytest.param(
         "_ci_pending",
@@ -396,6 +472,12 @@ MATCHES = [
         a_task(record=PUBLISHED, pull=a_pull(checks=(), head_at=ago(11))),
         "the repository has no CI, and nothing stands in the way of a merge",
         id="no CI, no review wanted",
+    ),
+    pytest.param(
+        "_ready",
+        a_task(record=PUBLISHED, pull=a_red_pull(a_failed(required=False))),
+        "the checks that the branch requires pass, and nothing stands in the way of a merge",
+        id="what is red is not required",
     ),
     pytest.param(
         "_has_pull",
@@ -554,6 +636,24 @@ MISSES = [
         id="used up, but nothing is left to do",
     ),
     pytest.param("_exhausted", a_task(), id="nothing spent yet"),
+    pytest.param(
+        "_exhausted",
+        a_task(
+            record=a_published_record(attempts=FAILURES), pull=a_red_pull(a_failed(required=False))
+        ),
+        id="used up, but what is red is not required",
+    ),
+    pytest.param(
+        "_same_failure",
+        a_task(record=TWICE, pull=RED, issue=AGAIN),
+        id="labelled again since",
+    ),
+    pytest.param(
+        "_same_failure",
+        a_task(record=TWICE, pull=a_red_pull(a_failed(text="another error"))),
+        id="another failure of the same check",
+    ),
+    pytest.param("_same_failure", a_task(record=TWICE), id="no pull request to fail"),
     pytest.param("_published", a_task(record=a_record()), id="nothing pushed"),
     pytest.param(
         "_published",
@@ -578,6 +678,40 @@ MISSES = [
         id="skipped and pending are not red",
     ),
     pytest.param("_ci_blocked", a_task(record=PUBLISHED, pull=a_pull(suites_open=1)), id="open"),
+    pytest.param("_unjudged", a_task(record=PUBLISHED, pull=RED), id="looked up"),
+    pytest.param(
+        "_unjudged",
+        a_task(record=PUBLISHED, pull=a_red_pull(red=None, suites_open=1)),
+        id="more checks may turn red",
+    ),
+    pytest.param("_ci_failed", a_task(record=PUBLISHED, pull=a_red_pull(red=None)), id="not known"),
+    pytest.param("_check_blocked", a_task(record=PUBLISHED, pull=RED), id="nothing is asked"),
+    pytest.param("_check_refused", a_task(record=PUBLISHED, pull=RED), id="an agent can mend it"),
+    pytest.param(
+        "_check_refused",
+        a_task(record=PUBLISHED, pull=a_red_pull(a_failed(conclusion="ACTION_REQUIRED"))),
+        id="a click is no refusal",
+    ),
+    pytest.param(
+        "_check_blocked",
+        a_task(
+            record=PUBLISHED,
+            pull=a_red_pull(
+                a_failed(conclusion="ACTION_REQUIRED"), a_failed("b", conclusion="STARTUP_FAILURE")
+            ),
+        ),
+        id="a click is not all",
+    ),
+    pytest.param(
+        "_red_too_long",
+        a_task(
+            record=PUBLISHED,
+            pull=a_red_pull(a_failed(conclusion="CANCELLED"), head_at=ago(360)),
+        ),
+        id="exactly six hours are in time",
+    ),
+    pytest.param("_red_too_long", a_task(record=PUBLISHED, pull=RED), id="not waited for"),
+    pytest.param("_red_for_now", a_task(record=PUBLISHED, pull=RED), id="red for good"),
     pytest.param(
         "_ci_late",
         a_task(record=PUBLISHED, pull=a_pull(checks=(a_check(result=None),), head_at=ago(360))),
@@ -641,7 +775,7 @@ def test_every_rule_is_matched_and_missed() -> None:
 
 def test_an_outside_name_cannot_speak_in_our_sentences() -> None:
     name = "e2e @octocat\n<!-- ao:status --> fixes #1"
-    task = a_task(record=PUBLISHED, pull=a_pull(checks=(a_check(name, "FAILURE"),)))
+    task = a_task(record=PUBLISHED, pull=a_red_pull(a_failed(name)))
     because = phase_of(task, POLICY).because
     assert "@octocat" not in because
     assert "<!--" not in because

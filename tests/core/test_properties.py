@@ -6,12 +6,14 @@ from dataclasses import replace
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from ao_actions.core import actions, budget, transitions
+from ao_actions.core import actions, budget, checks, transitions
+from ao_actions.core.checks import RedHead
 from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import (
     Book,
     Budget,
+    CheckRerun,
     Fleet,
     Issue,
     Limit,
@@ -32,9 +34,12 @@ from tests.builders import (
     a_claim,
     a_comment,
     a_commit,
+    a_failed,
+    a_failure,
     a_pause,
     a_pull,
     a_record,
+    a_red_pull,
     a_remark,
     a_review,
     a_run,
@@ -66,9 +71,31 @@ POLICIES = st.builds(
 NUMBERS = st.lists(st.integers(1, 4), unique=True, min_size=1)
 TIMES = st.sampled_from([ago(500), ago(100), ago(40), ago(5), ago(1), NOW])
 CHECKS = st.lists(
-    st.builds(a_check, st.sampled_from("ab"), st.sampled_from(["SUCCESS", "FAILURE", None])),
+    st.builds(
+        a_check,
+        st.sampled_from("ab"),
+        st.sampled_from(["SUCCESS", "FAILURE", "CANCELLED", "ACTION_REQUIRED", None]),
+        run_id=st.just(900),
+    ),
     max_size=2,
 ).map(tuple)
+
+
+@st.composite
+def looked_at(draw: st.DrawFn, pull: Pull) -> Pull:
+    """The pull request with what a look at its red checks shows."""
+    failed = tuple(
+        a_failed(
+            check.name,
+            conclusion=check.result,
+            attempt=draw(st.integers(1, 2)),
+            required=draw(st.sampled_from([None, None, True, False])),
+            text=draw(st.sampled_from(["", "AssertionError"])),
+        )
+        for check in checks.red(pull)
+    )
+    base = draw(st.sampled_from([{}, {}, {"a": "FAILURE"}]))
+    return replace(pull, red=RedHead(checks=failed, base=base))
 
 
 LIMITS = st.builds(
@@ -101,6 +128,7 @@ def records(draw: st.DrawFn, issue: int, epoch: int) -> TaskRecord:
             agent=draw(st.sampled_from(["claude-code", "codex"])),
             limit=draw(LIMITS) if outcome is Outcome.LIMITED else None,
             session=draw(st.sampled_from([None, "s1"])),
+            failures=draw(st.sampled_from([(), (a_failure(name="a"),)])),
         )
         for outcome in draw(st.lists(st.sampled_from(Outcome), max_size=3))
     )
@@ -125,6 +153,7 @@ def records(draw: st.DrawFn, issue: int, epoch: int) -> TaskRecord:
         handled=handled,
         owed=draw(st.sampled_from([(), owed])),
         stop=draw(st.none() | st.builds(a_stop, at=TIMES)),
+        reruns=draw(RERUNS),
         wip=published[: draw(st.integers(0, 2))],
         **draw(TOLD),
     )
@@ -173,6 +202,7 @@ PULLS = st.builds(
     mergeable=st.sampled_from(["MERGEABLE", "MERGEABLE", "CONFLICTING", "UNKNOWN"]),
     review_decision=st.sampled_from([None, "APPROVED", "REVIEW_REQUIRED"]),
     checks=CHECKS,
+    suites_open=st.sampled_from([0, 0, 1]),
     suites_waiting=st.sampled_from([0, 0, 1]),
     reviews=st.sampled_from(
         [
@@ -188,7 +218,19 @@ PULLS = st.builds(
     open_threads=st.integers(0, 1),
     threads=st.sampled_from([(), (a_thread(),), (a_thread(a_comment(), ANSWER),)]),
     assignees=st.sampled_from([frozenset(), frozenset({"ann"})]),
-)
+).flatmap(looked_at)
+RERUNS = st.lists(
+    st.builds(
+        CheckRerun,
+        head=st.sampled_from(["c1", "c2"]),
+        run_id=st.sampled_from([900, 901]),
+        checks=st.sampled_from([("a",), ("a", "b")]),
+        asked=st.integers(1, 2),
+        at=TIMES,
+    ),
+    max_size=2,
+    unique_by=lambda rerun: (rerun.head, rerun.run_id),
+).map(tuple)
 
 
 @st.composite
@@ -339,6 +381,11 @@ def check_budget(record: TaskRecord, policy: Policy) -> None:
     assert made[answers] < limits[answers] + record.extra_attempts
     spent = sum(attempt.spent.usd for attempt in record.this_round())
     assert spent + record.claim.reserved.usd <= policy.budget.usd_per_task + record.extra_usd + 1e-6
+    signatures = {failure.signature for failure in record.claim.failures}
+    before = [a for a in record.this_round() if a.outcome not in budget.UNCOUNTED]
+    for signature in signatures:
+        tried = sum(signature in {f.signature for f in attempt.failures} for attempt in before)
+        assert tried < policy.budget.attempts_per_failure + record.extra_attempts
 
 
 @given(snapshots(), POLICIES)
@@ -440,10 +487,13 @@ def spoken(draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
     """CI, a reviewer or the base branch has something to say about the pull request."""
     pull = world.pulls[number]
     review = a_review(id=world.book.fleet.epoch * 100 + number, submitted_at=world.now)
+    given = {"number": pull.number, "head": pull.head, "head_at": pull.head_at}
     said: Pull = draw.draw(
         st.sampled_from(
             [
-                replace(pull, checks=(a_check(result="FAILURE"),)),
+                a_red_pull(a_failed(text=f"Error {number}"), **given),
+                a_red_pull(a_failed(attempt=1), **given),
+                a_red_pull(a_failed(conclusion="CANCELLED"), **given),
                 replace(pull, checks=(a_check(),)),
                 replace(pull, mergeable="CONFLICTING"),
                 replace(pull, reviews=(*pull.reviews, review)),

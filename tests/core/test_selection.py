@@ -3,7 +3,7 @@
 import pytest
 
 from ao_actions.core import selection
-from ao_actions.core.model import Phase
+from ao_actions.core.model import Phase, Policy
 from ao_actions.core.phase import Verdict
 from tests.builders import (
     POLICY,
@@ -53,7 +53,7 @@ CONFLICTED = Verdict(Phase.CONFLICTED, "the branch conflicts with main")
 )
 def test_hold_of_a_new_task(facts, assignees, reason) -> None:
     issue = an_issue(assignees=frozenset(assignees), facts=some_facts(**facts))
-    assert selection.hold(a_task(issue=issue), QUEUED, a_snapshot()) == reason
+    assert selection.hold(a_task(issue=issue), QUEUED, a_snapshot(), POLICY) == reason
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,21 @@ def test_hold_of_a_task_that_has_ended(facts, held) -> None:
     snapshot = a_snapshot(book=a_book(finished={42: old}))
     task = a_task(issue=an_issue(facts=some_facts(**facts)))
     reason = "its task has ended: put the label on again to return it"
-    assert selection.hold(task, QUEUED, snapshot) == (reason if held else None)
+    assert selection.hold(task, QUEUED, snapshot, POLICY) == (reason if held else None)
 
 
 def test_an_old_record_does_not_hold_the_task_that_returned() -> None:
     old = a_published_record(finished=Phase.WITHDRAWN, finished_at=ago(60))
     snapshot = a_snapshot(book=a_book(a_record(round=2), finished={42: old}))
     task = a_task(record=a_record(round=2), issue=an_issue(facts=some_facts()))
-    assert selection.hold(task, QUEUED, snapshot) is None
+    assert selection.hold(task, QUEUED, snapshot, POLICY) is None
 
 
 def test_no_facts_no_claim() -> None:
     assert selection.needs_facts(a_task(), QUEUED)
-    assert selection.hold(a_task(), QUEUED, a_snapshot()) == "its facts are not looked up yet"
+    assert (
+        selection.hold(a_task(), QUEUED, a_snapshot(), POLICY) == "its facts are not looked up yet"
+    )
     assert not selection.needs_facts(a_task(issue=an_issue(facts=some_facts())), QUEUED)
     assert not selection.needs_facts(a_task(), Verdict(Phase.READY, ""))
     assert not selection.needs_facts(a_task(record=a_record()), QUEUED)
@@ -93,17 +95,17 @@ def test_whoever_sets_a_task_going_again_must_be_known(phase) -> None:
     again = a_task(record=a_published_record(), issue=an_issue(labelled_at=ago(1)), pull=a_pull())
     verdict = Verdict(phase, "")
     assert selection.needs_facts(again, verdict)
-    assert selection.hold(again, verdict, a_snapshot()) == "its facts are not looked up yet"
+    assert selection.hold(again, verdict, a_snapshot(), POLICY) == "its facts are not looked up yet"
     stranger = an_issue(labelled_at=ago(1), facts=some_facts(trusted=False, open_pulls=(7,)))
     again = a_task(record=a_published_record(), issue=stranger, pull=a_pull())
-    held = selection.hold(again, verdict, a_snapshot())
+    held = selection.hold(again, verdict, a_snapshot(), POLICY)
     assert held == "@ann, who put the label on, may not write here"
 
 
 def test_its_own_pull_request_does_not_hold_a_task() -> None:
     issue = an_issue(labelled_at=ago(1), facts=some_facts(open_pulls=(7,)))
     task = a_task(record=a_published_record(), issue=issue, pull=a_pull())
-    assert selection.hold(task, Verdict(Phase.CI_FAILED, ""), a_snapshot()) is None
+    assert selection.hold(task, Verdict(Phase.CI_FAILED, ""), a_snapshot(), POLICY) is None
 
 
 @pytest.mark.parametrize(
@@ -118,12 +120,52 @@ def test_one_conflict_per_base(claim, reason) -> None:
     other = a_record(issue=7, claim=a_claim(**claim))
     snapshot = a_snapshot(records=[other, a_published_record()])
     task = a_task(record=a_published_record(), pull=a_pull())
-    assert selection.hold(task, CONFLICTED, snapshot) == reason
+    assert selection.hold(task, CONFLICTED, snapshot, POLICY) == reason
 
 
 def test_work_under_way_waits_for_nobody() -> None:
     verdict = Verdict(Phase.CI_FAILED, "failing: test")
-    assert selection.hold(a_task(record=a_published_record()), verdict, a_snapshot()) is None
+    task = a_task(record=a_published_record())
+    assert selection.hold(task, verdict, a_snapshot(), POLICY) is None
+
+
+# ---- what our open pull requests change ----------------------------------------------------
+
+SAYS = "pull request #7 changes src/code.py too"
+
+
+@pytest.mark.parametrize(
+    ("task", "more", "said"),
+    [
+        pytest.param({}, {}, SAYS, id="the same file"),
+        pytest.param({}, {"files": {}}, None, id="not looked up"),
+        pytest.param({}, {"files": {42: ("other.py",)}}, None, id="other files"),
+        pytest.param({}, {"pulls": {42: a_pull(state="MERGED")}}, None, id="merged already"),
+        pytest.param({}, {"pulls": {}}, None, id="without a pull request"),
+        pytest.param({"issue": an_issue(43)}, {}, None, id="the issue is not looked up"),
+        pytest.param(
+            {"record": a_published_record(issue=43)}, {}, None, id="it is under way already"
+        ),
+    ],
+)
+def test_overlaps(task, more, said) -> None:
+    about = an_issue(43, facts=some_facts(paths=("code.py",)))
+    one = a_task(**{"issue": about, **task})
+    given = {"pulls": {42: a_pull()}, "files": {42: ("a.py", "src/code.py")}, **more}
+    snapshot = a_snapshot(records=[a_published_record()], **given)
+    assert selection.overlaps(one, snapshot) == said
+    known = one.issue.facts is not None
+    expected = None if known else "its facts are not looked up yet"
+    assert selection.hold(one, QUEUED, snapshot, POLICY) == expected
+    assert selection.hold(one, QUEUED, snapshot, Policy(hold_overlaps=True)) == said or expected
+
+
+def test_a_task_is_not_in_its_own_way() -> None:
+    issue = an_issue(facts=some_facts(paths=("code.py",)), labelled_at=ago(1))
+    record = a_published_record()
+    snapshot = a_snapshot(records=[record], pulls={42: a_pull()}, files={42: ("code.py",)})
+    task = a_task(issue=issue, record=record, pull=a_pull())
+    assert selection.overlaps(task, snapshot) is None
 
 
 def test_order() -> None:

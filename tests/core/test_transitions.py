@@ -2,7 +2,7 @@
 
 import pytest
 
-from ao_actions.core import actions, transitions
+from ao_actions.core import actions, budget, transitions
 from ao_actions.core.model import (
     Book,
     Budget,
@@ -19,6 +19,7 @@ from tests.builders import (
     POLICY,
     a_book,
     a_claim,
+    a_failure,
     a_pause,
     a_published_record,
     a_record,
@@ -135,6 +136,13 @@ def test_an_issue_that_came_back_keeps_its_past_and_gets_a_fresh_start() -> None
             r"task 42: \$16.00 of \$20.00 are spent",
             id="no money is left",
         ),
+        pytest.param(
+            a_book(a_record(attempts=(an_attempt(failures=(a_failure(),)),) * 2)),
+            to_claim(epoch=2, failures=(a_failure(),)),
+            POLICY,
+            "task 42: after 2 attempts: test",
+            id="the same failure, once too often",
+        ),
     ],
 )
 def test_a_claim_that_does_not_fit(book, claim, policy, reason) -> None:
@@ -185,6 +193,14 @@ def test_a_released_claim_is_an_attempt_that_cost_what_was_reserved() -> None:
             "task 42 has no claim of epoch 1",
             id="nothing to run again",
         ),
+        pytest.param(
+            a_book(CLAIMED),
+            actions.CountCheckRerun(
+                issue=42, head="c1", run_id=900, checks=("test",), at=NOW, because=""
+            ),
+            "task 42 is claimed: its head is about to move",
+            id="checks of a head that is being mended",
+        ),
         pytest.param(a_book(), to_finish(), "task 42 is not live any more", id="finished twice"),
         pytest.param(
             a_book(),
@@ -200,6 +216,40 @@ def test_a_released_claim_is_an_attempt_that_cost_what_was_reserved() -> None:
 def test_a_step_that_does_not_fit(book, step, reason) -> None:
     with pytest.raises(transitions.Misfit, match=reason):
         after(book, step)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fits"),
+    [(Outcome.CHANGES, False), (Outcome.LOST, False), (Outcome.LIMITED, True)],
+)
+def test_what_a_limit_ends_is_no_attempt_at_a_failure(outcome, fits) -> None:
+    attempts = (an_attempt(outcome=outcome, failures=(a_failure(),)),) * 2
+    assert (budget.repeated(a_record(attempts=attempts), (a_failure(),), POLICY) is None) is fits
+
+
+def test_an_attempt_more_is_one_more_at_the_same_failure() -> None:
+    attempts = (an_attempt(failures=(a_failure(),)),) * 2
+    record = a_record(attempts=attempts, extra_attempts=1)
+    assert budget.repeated(record, (a_failure(),), POLICY) is None
+
+
+def a_count(**given):
+    return actions.CountCheckRerun(
+        **{"issue": 42, "head": "c1", "run_id": 900, "checks": ("test",), "at": NOW, "because": ""}
+        | given
+    )
+
+
+def test_a_rerun_of_checks_is_counted_by_head_and_run() -> None:
+    again = after(a_book(a_record()), a_count(), a_count(at=NOW), a_count(run_id=901)).tasks[42]
+    assert [(rerun.run_id, rerun.asked) for rerun in again.reruns] == [(900, 2), (901, 1)]
+    moved = after(a_book(again), a_count(head="c2"))
+    assert [(rerun.head, rerun.asked) for rerun in moved.tasks[42].reruns] == [("c2", 1)]
+
+
+def test_an_attempt_remembers_what_it_was_sent_for() -> None:
+    book = a_book(a_record(claim=a_claim(failures=(a_failure(),))))
+    assert after(book, to_release()).tasks[42].attempts[0].failures == (a_failure(),)
 
 
 def test_a_rerun_is_counted() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import reduce
 
-from ao_actions.core import actions, transitions
+from ao_actions.core import actions, checks, transitions
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import Book, Issue, Policy, Pull, Run, Snapshot, StatusComment
 from ao_actions.core.phase import run_title
@@ -60,6 +60,7 @@ def happened(world: Snapshot, effect: actions.Effect) -> Snapshot:
         case actions.Dispatch():
             return _dispatched(world, effect)
         case actions.Rerun():
+            world = _checks(world, effect)
             return _run(world, effect.run_id, status="queued", conclusion=None, handoff=None)
         case actions.Cancel():
             return _run(world, effect.run_id, status="completed", conclusion="cancelled")
@@ -108,6 +109,21 @@ def _dispatched(world: Snapshot, effect: actions.Dispatch) -> Snapshot:
         created_at=world.now,
     )
     return replace(world, runs=(*runs, run))
+
+
+def _checks(world: Snapshot, effect: actions.Rerun) -> Snapshot:
+    """Red checks of a run that is started anew are open again."""
+    pull = world.pulls.get(effect.issue)
+    if pull is None or not any(check.run_id == effect.run_id for check in checks.red(pull)):
+        return world
+    again = tuple(
+        replace(check, result=None)
+        if check.run_id == effect.run_id and check in checks.red(pull)
+        else check
+        for check in pull.checks
+    )
+    pull = replace(pull, checks=again, red=None)
+    return replace(world, pulls={**world.pulls, effect.issue: pull})
 
 
 def _run(world: Snapshot, run_id: int, **changes: object) -> Snapshot:

@@ -36,6 +36,7 @@ WRONG: dict[str, list[Any]] = {
         {"usd_per_day": 0},
     ],
     "bots": [1, [""]],
+    "overlap": ["sometimes", True],
     "auth": ["none"],
     "ci_trust": ["yes", True],
     "agent_auth": ["token"],

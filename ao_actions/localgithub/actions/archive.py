@@ -12,14 +12,15 @@ from ao_actions.localgithub.model import Job, Repository, WorkflowRun
 from ao_actions.localgithub.world import World
 
 
-def job_log(world: World, repo: Repository, job_id: int) -> str:
+def job_log(world: World, repo: Repository, job_id: int) -> bytes:
+    """As the job wrote it: a step may print what is no text."""
     for run in repo.runs:
         for job in run.jobs:
             if job.id == job_id:
                 file = _file(world, run, job)
                 if not file.is_file():
                     raise not_found()  # skipped, or not started
-                return file.read_text(encoding="utf-8")
+                return file.read_bytes()
     raise not_found()
 
 

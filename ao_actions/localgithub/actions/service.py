@@ -287,7 +287,7 @@ class ActionsService:
             self.engine.submit(repo, run, file)
 
     def job_log(self, repo: Repository, job_id: int) -> str:
-        return archive.job_log(self._world, repo, job_id)
+        return archive.job_log(self._world, repo, job_id).decode(errors="replace")
 
     # -- the end
 

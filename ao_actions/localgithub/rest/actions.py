@@ -62,8 +62,8 @@ def signed_download(call: Call) -> Reply:
     kind, owner, name, number, attempt = path.strip("/").split("/")
     repo = call.world.repositories[f"{owner}/{name}"]
     if kind == "job":
-        text = service(call).job_log(repo, int(number))
-        return Reply(content=text.encode(), media="text/plain; charset=utf-8")
+        content = archive.job_log(call.world, repo, int(number))
+        return Reply(content=content, media="text/plain; charset=utf-8")
     if kind == "run":
         run = next(run for run in repo.runs if run.id == int(number))
         content = archive.run_zip(call.world, run, int(attempt))
