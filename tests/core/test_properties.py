@@ -316,7 +316,7 @@ def test_the_same_snapshot_gives_the_same_plan(snapshot: Snapshot, policy: Polic
     assert decide(snapshot, policy) == decide(snapshot, policy) == decide(shuffled, policy)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(snapshots(), POLICIES)
 def test_a_second_pass_changes_nothing(snapshot: Snapshot, policy: Policy) -> None:
     """What a plan did may be seen in the second pass (a pull request that was opened gets its
