@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from ao_actions.core import text
 from ao_actions.core.model import Check, CheckRerun, Failure, Policy, Pull, Task
@@ -19,10 +20,10 @@ ASKED = 2  # how often GitHub is asked for a re-run that does not begin
 NAMED = 5  # checks that a sentence names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RedHead:
     """What was looked up of a head's red checks; `base`: the conclusions of the checks on the
-    base branch's head, by name (None: not finished)."""
+    base branch's head, by name (None: not finished). Each look is one of its own (`_triage`)."""
 
     checks: tuple[FailedCheck, ...]
     base: Mapping[str, str | None] = field(default_factory=dict)
@@ -49,13 +50,19 @@ def judged(task: Task, policy: Policy) -> Triage | None:
     if pull is None or record is None or pull.red is None or not _settled(pull, task, policy):
         return None
     attempts = {check.run_id: check.attempt for check in pull.red.checks}
-    over = {
+    over = frozenset(
         name
         for rerun in record.reruns
         if rerun.head == pull.head and not _open(rerun, attempts.get(rerun.run_id), task.now)
         for name in rerun.checks
-    }
-    return triage(pull.red.checks, base=pull.red.base, reruns=over)
+    )
+    return _triage(pull.red, over)
+
+
+@lru_cache(maxsize=256)
+def _triage(red: RedHead, over: frozenset[str]) -> Triage:
+    """Once for a look: the rules of the phases ask many times, and logs are long."""
+    return triage(red.checks, base=red.base, reruns=over)
 
 
 def for_agent(task: Task, policy: Policy) -> tuple[Failure, ...]:
