@@ -305,9 +305,9 @@ def run_ends(history: History, number: int, choice: int) -> None:
 
 
 EVENTS: tuple[Event, ...] = (
-    *(checks_end, checks_end, checks_end, reviewed, reviewed, remarked, commented, commented),
-    *(run_ends, run_ends, run_ends, pushed, conflicts, edited, resolved, dismissed, drafted),
-    *(labelled, ended),
+    *(checks_end, reviewed, remarked, commented, run_ends) * 4,
+    *(pushed, conflicts, edited) * 2,
+    *(resolved, dismissed, drafted, labelled, ended),
 )
 
 
@@ -454,7 +454,7 @@ def check_budgets(record: TaskRecord, policy: Policy) -> None:
     assert spent + record.claim.reserved.usd <= limits.usd_per_task + record.extra_usd + 1e-6
     for failure in record.claim.failures:
         tried = sum(failure.signature in {f.signature for f in a.failures} for a in counted)
-        assert tried < limits.attempts_per_failure
+        assert tried < limits.attempts_per_failure + record.extra_attempts
 
 
 def check_effect(history: History, effect: actions.Action) -> None:
