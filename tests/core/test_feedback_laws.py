@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ao_actions.core import actions, budget, checks, commands, feedback, orders, pauses, transitions
@@ -491,7 +491,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(STEPS, POLICIES, st.booleans())
 def test_whatever_is_said_is_answered_once_or_handed_to_a_human(
     steps: list[tuple[Event, int, int, int]],
