@@ -184,7 +184,7 @@ def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> N
 @click.option("--ci-command", help="What CI runs on your repository.")
 @click.option("--agent", shell_complete=agent_names, help="A real agent on the demo's project.")
 @click.option("--model-server", metavar="scripted|URL", help="Its model. Default: your account.")
-@click.option("--scenario", type=click.Choice(["tasks", "limits"]), default="tasks")
+@click.option("--scenario", type=click.Choice(["tasks", "limits", "feedback"]), default="tasks")
 @click.option("--keep", type=click.Path(path_type=Path), help="Leave everything in this folder.")
 @click.option("--serve", is_flag=True, help="Keep the local GitHub up afterwards.")
 def demo(

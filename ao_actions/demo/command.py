@@ -15,14 +15,14 @@ import click
 
 from ao_actions.demo import result, stage
 from ao_actions.demo.factory import Demo
-from ao_actions.demo.stage import LIMITED, SCRIPTED, Wish
+from ao_actions.demo.stage import LIMITED, SCENARIOS, SCRIPTED, Wish
 from ao_actions.errors import ConfigError, StuckError, ToolMissingError
 from ao_actions.localgithub.actions import act
 from ao_actions.localgithub.serve import until_signal
 
 
 def run(wish: Wish, *, as_json: bool, serve: bool) -> None:
-    """:raises StuckError: not every task is done at the end"""
+    """:raises StuckError: not every task has come to its end"""
     check(wish)
     with ExitStack() as stack:
         passing = tempfile.TemporaryDirectory(prefix="ao-demo-")
@@ -37,7 +37,7 @@ def run(wish: Wish, *, as_json: bool, serve: bool) -> None:
             _show(found, demo, wish, as_json=as_json)
             if serve:
                 _stay(demo, quiet=as_json)
-    open_tasks = [task for task in found["tasks"] if task["phase"] != "done"]
+    open_tasks = [task for task in found["tasks"] if task["phase"] not in ("done", "withdrawn")]
     if open_tasks:
         names = ", ".join(f"#{task['issue']} ({task['phase']})" for task in open_tasks)
         raise StuckError(f"not done: {names}")
@@ -82,13 +82,15 @@ def check(wish: Wish) -> None:
 
 def _check_agents(wish: Wish) -> None:
     limits = wish.scenario == "limits"
-    if wish.repo and (wish.agent or limits):
+    if wish.repo and (wish.agent or wish.scenario != SCENARIOS[0]):
         raise ConfigError("--agent and --scenario are for the demo's own project: leave out --repo")
     if limits and (wish.agent or wish.model_server not in (None, SCRIPTED)):
         raise ConfigError(
             f"--scenario limits has its own agents, {' and '.join(LIMITED)}, on a scripted model: "
             "leave out --agent and --model-server"
         )
+    if wish.agent and wish.scenario == "feedback":
+        raise ConfigError("--scenario feedback has its own agent: leave out --agent")
     if wish.model_server and not (wish.agent or limits):
         raise ConfigError("--model-server needs --agent: the demo's own agent asks no model")
     if wish.model_server not in (None, SCRIPTED) and not _is_url(str(wish.model_server)):

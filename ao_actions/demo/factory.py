@@ -24,7 +24,7 @@ from ao_actions import config as configuration
 from ao_actions.agents import AGENTS
 from ao_actions.config import AgentSettings, Config
 from ao_actions.core.model import Book, Pause, Phase, TaskRecord
-from ao_actions.demo.maintainer import LOGIN, Maintainer
+from ao_actions.demo.maintainer import LOGIN, Maintainer, Move
 from ao_actions.demo.narrator import Narrator
 from ao_actions.demo.project import Project
 from ao_actions.demo.result import Outcome
@@ -36,6 +36,7 @@ from ao_actions.ledger import Ledger
 from ao_actions.localgithub import serve
 from ao_actions.localgithub.model import Event, Protection, Repository, WorkflowRun
 from ao_actions.localgithub.server import LocalGitHub
+from ao_actions.localgithub.world import World
 from ao_actions.reconcile import Reconciler
 from ao_actions.rendering import folder
 from ao_actions.setup import labels
@@ -60,7 +61,8 @@ class Demo:
     root: Path
     narrator: Narrator
     cast: str = "the agent and the maintainer are scripted programs, all else is real"
-    remark: tuple[str, str] | None = None
+    script: Mapping[str, tuple[Move, ...]] = field(default_factory=dict)
+    people: Callable[[World, str], None] | None = None  # others than the maintainer
     kill: str | None = None
     late: int = 0  # how many issues get their label only when the slots are full
     auth: str = "pat"
@@ -81,9 +83,8 @@ class Demo:
         started = time.monotonic()
         with self.serving() as hub:
             token = self._set_up(hub)
-            maintainer = Maintainer(
-                hub, self.project.name, token, self.narrator.say, remark=self.remark
-            )
+            say = self.narrator.say
+            maintainer = Maintainer(hub, self.project.name, token, say, self.script)
             hub.world.subscribe(self.narrator.hear)
             hub.world.subscribe(lambda event: self._maybe_kill(hub, event))
             maintainer.start()
@@ -144,6 +145,8 @@ class Demo:
         repo = world.create_repository(name)
         repo.collaborators |= {LOGIN: "admin", BOT: "write"}
         repo.protection["main"] = Protection(required_approvals=1)
+        if self.people is not None:
+            self.people(world, name)
         token = world.add_token(LOGIN).value
         repo.secrets["AO_TOKEN"] = world.add_token(BOT).value
         world.passing_secrets[name] = dict(self.secrets)

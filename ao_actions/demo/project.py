@@ -73,21 +73,27 @@ class Project:
     issues: tuple[tuple[str, str], ...]
 
 
-def small_project(tree: Path, titles: Container[str] | None = None) -> Project:
+def small_project(
+    tree: Path,
+    titles: Container[str] | None = None,
+    *,
+    issues: tuple[tuple[str, str], ...] = ISSUES,
+    ci: str = CI.format(command="python -m pytest -q -p no:cacheprovider"),
+) -> Project:
     """Write the demo's own project; with all of its issues, or those of these titles."""
     files = {
         "README.md": README,
         "tally/__init__.py": CODE,
         "tests/test_total.py": TESTS,
         ".gitignore": "__pycache__/\n.pytest_cache/\n",
-        ".github/workflows/ci.yml": CI.format(command="python -m pytest -q -p no:cacheprovider"),
+        ".github/workflows/ci.yml": ci,
     }
     for name, content in files.items():
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    issues = tuple(issue for issue in ISSUES if titles is None or issue[0] in titles)
-    return Project(name="acme/tally", tree=tree, issues=issues)
+    chosen = tuple(issue for issue in issues if titles is None or issue[0] in titles)
+    return Project(name="acme/tally", tree=tree, issues=chosen)
 
 
 def own_project(source: Path, issues: Path, tree: Path, ci_command: str | None) -> Project:

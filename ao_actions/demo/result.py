@@ -4,21 +4,28 @@ world and the jobs' logs, not from what the demo did."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ao_actions.core import budget, codec
+from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import Attempt, Pause, TaskRecord
 from ao_actions.demo.narrator import Narrator
-from ao_actions.localgithub.model import Repository
+from ao_actions.localgithub.model import Comment, Repository, Review, ReviewComment
 from ao_actions.localgithub.server import LocalGitHub
 
 NOTICE = "<!-- ao:limit "
 METERED = "the meter counts, and keeps the key"
 RESUMED = "the session of the last attempt goes on"
 REFUSED = "does not take the session"
+NOBODY = "no agent is needed"
+_REPLY = re.compile(
+    re.escape(REPLY_MARK).replace(re.escape("{item}"), "(.+)") + r"\n(.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +46,17 @@ class Outcome:
         with world.lock:
             repo = world.repositories[self.repository]
             heads = [pull.head_ref for pull in repo.pulls.values()]
+            tasks = self._tasks(repo)
             return {
                 "repository": self.repository,
                 "seconds": round(self.seconds, 1),
-                "tasks": self._tasks(repo),
+                "tasks": tasks,
+                "agent_attempts": Counter(
+                    attempt["reason"]
+                    for task in tasks
+                    for attempt in task["attempts"]
+                    if attempt["by_agent"]
+                ),
                 "pauses": [{"agent": name, **codec.encode(pause)} for name, pause in self.pauses],
                 "notices": _notices(repo),
                 "runs": [_run(run) for run in sorted(repo.runs, key=lambda run: run.id)],
@@ -71,6 +85,25 @@ class Outcome:
             "pull": record.pull if record else None,
             "wip": list(record.wip) if record else [],
             "attempts": [self._attempt(a) for a in record.attempts] if record else [],
+            **self._account(number, record),
+        }
+
+    def _account(self, number: int, record: TaskRecord | None) -> dict[str, Any]:
+        """What became of the feedback: the ledger's side of it, and GitHub's."""
+        said = list(_said(self.hub.world.repositories[self.repository], number))
+        return {
+            "handled": list(record.handled) if record else [],
+            "reruns": [codec.encode(rerun) for rerun in record.reruns] if record else [],
+            "replies": [
+                {"item": found[1], "body": found[2].strip()}
+                for each in said
+                if (found := _REPLY.fullmatch(each.body))
+            ],
+            "reactions": [
+                {"to": each.body, "content": reaction.content, "by": reaction.user}
+                for each in said
+                for reaction in each.reactions
+            ],
         }
 
     def _attempt(self, attempt: Attempt) -> dict[str, Any]:
@@ -86,6 +119,7 @@ class Outcome:
             "spent": codec.encode(attempt.spent),
             "metered": METERED in log,
             "resumed": RESUMED in log and REFUSED not in log,
+            "by_agent": NOBODY not in log,
         }
 
     def _log(self, run_id: int | None) -> str:
@@ -93,6 +127,16 @@ class Outcome:
         return "".join(
             file.read_text(encoding="utf-8", errors="replace") for file in folder.glob("*/*.txt")
         )
+
+
+def _said(repo: Repository, number: int) -> Iterator[Comment | Review | ReviewComment]:
+    """Everything said on an issue and its pull requests."""
+    yield from repo.issues[number].comments
+    for pull in repo.pulls.values():
+        if re.fullmatch(rf"ao/{number}(-\d+)?", pull.head_ref):
+            yield from repo.issues[pull.number].comments
+            yield from pull.reviews
+            yield from pull.review_comments
 
 
 def _notices(repo: Repository) -> list[dict[str, Any]]:

@@ -78,6 +78,7 @@ SPAN_GUARDED = _span(
     ("span([]) == 0",),
     "An empty list has the span 0 now, and a test says so.",
 )
+SPAN_EXPLAINED = "It has no such function, and two calls of the built-ins are all it takes."
 RUNNING = _solution(
     "running",
     '''"""Sums that grow."""
@@ -106,3 +107,16 @@ def product(numbers):
     ("product([2, 3]) == 6", "product([]) == 1"),
     "Adds `product`, built on `math.prod`.",
 )
+RATIO = _solution(
+    "ratio",
+    '''"""One number by another."""
+
+
+def ratio(a, b):
+    """a / b; 0 of b = 0."""
+    return a / b if b else 0
+''',
+    ("ratio(3, 2) == 1.5", "ratio(3, 0) == 0"),
+    "Adds `ratio`.",
+)
+RATIO_UNCLEAR = Solution(files={}, said="What should it return of b = 0? The issue does not say.")

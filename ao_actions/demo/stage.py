@@ -13,16 +13,16 @@ from typing import Any
 
 from ao_actions.agents import AGENTS, Agent, providers
 from ao_actions.config import AgentSettings
-from ao_actions.demo import model, project
+from ao_actions.demo import feedback, model, project
 from ao_actions.demo.factory import Demo
+from ao_actions.demo.maintainer import APPROVE
 from ao_actions.demo.model import Key
 from ao_actions.demo.narrator import Narrator
 from ao_actions.errors import ConfigError
 from ao_actions.modelserver import ModelServer
 from ao_actions.setup import scripted
 
-REMARK = ("tally/span.py", "What of an empty list? I would expect 0, not an error.")
-SCENARIOS = ("tasks", "limits")
+SCENARIOS = ("tasks", "limits", "feedback")
 LIMITED = ("claude-code", "codex")  # who works in the scenario `limits`
 SCRIPTED = "scripted"
 
@@ -63,7 +63,7 @@ def prepare(wish: Wish, root: Path, stack: ExitStack) -> Stage:
     if wish.scenario == "limits":
         return _limits(root, stack)
     if wish.agent is None:
-        return Stage(demo=_small(root))
+        return Stage(demo=_feedback(root) if wish.scenario == "feedback" else _small(root))
     agent = scripted.named(wish.agent)
     why_not = scripted.unscriptable(agent)
     if why_not:
@@ -77,18 +77,35 @@ def prepare(wish: Wish, root: Path, stack: ExitStack) -> Stage:
 
 
 def _small(root: Path) -> Demo:
-    state = root / "github" / "agent"
-    state.mkdir(parents=True)
-    command = [sys.executable, "-m", "ao_actions.demo.agent", str(state)]
     return Demo(
         project=project.small_project(root / "tree"),
-        agents=(AgentSettings(name="command", command=shlex.join(command)),),
+        agents=(_program(root),),
         root=root / "github",
         narrator=Narrator(),
-        remark=REMARK,
+        script={feedback.SPAN: (feedback.EMPTY, APPROVE)},
         kill="Add a product",
         late=2,
     )
+
+
+def _feedback(root: Path) -> Demo:
+    return Demo(
+        project=project.small_project(root / "tree", issues=feedback.ISSUES, ci=feedback.CI),
+        agents=(_program(root),),
+        root=root / "github",
+        narrator=Narrator(),
+        script=feedback.SCRIPT,
+        people=feedback.cast,
+        slots=3,
+    )
+
+
+def _program(root: Path) -> AgentSettings:
+    """The demo's own agent, a program."""
+    state = root / "github" / "agent"
+    state.mkdir(parents=True)
+    command = [sys.executable, "-m", "ao_actions.demo.agent", str(state)]
+    return AgentSettings(name="command", command=shlex.join(command))
 
 
 def _own(wish: Wish, root: Path) -> Demo:

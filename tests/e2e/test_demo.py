@@ -116,6 +116,8 @@ OWN = {"repo": Path(), "issues": Path("i.yml"), "agent_command": "true"}
         ({"repo": Path()}, "--issues"),
         ({**OWN, "agent": "claude-code"}, "leave out --repo"),
         ({**OWN, "scenario": "limits"}, "leave out --repo"),
+        ({**OWN, "scenario": "feedback"}, "leave out --repo"),
+        ({"scenario": "feedback", "agent": "codex"}, "leave out --agent"),
         ({"scenario": "limits", "agent": "codex"}, "leave out --agent"),
         ({"scenario": "limits", "model_server": "http://127.0.0.1:1"}, "leave out --agent"),
         ({"model_server": "scripted"}, "needs --agent"),
