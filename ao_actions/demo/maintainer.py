@@ -29,7 +29,6 @@ class Hands:
     """What a person can do to a task's issue and pull request."""
 
     hub: LocalGitHub
-    repository: str
     issue: int
     pull: int
     head: str
@@ -80,7 +79,7 @@ class Hands:
         token = self.hub.world.add_token(login).value
         headers = {"Authorization": f"Bearer {token}"}
         api = httpx.Client(base_url=self.api.base_url, headers=headers, timeout=30)
-        return Hands(self.hub, self.repository, self.issue, self.pull, self.head, api)
+        return Hands(self.hub, self.issue, self.pull, self.head, api)
 
     def _send(self, verb: str, path: str, body: dict[str, Any]) -> bool:
         self.api.request(verb, path, json=body).raise_for_status()
@@ -213,7 +212,7 @@ class Maintainer:
     def _make(self, view: View, api: httpx.Client) -> None:
         task, pull = self._tasks[view.issue.number], view.pull
         number, head = (pull.number, pull.head_sha) if pull else (0, "")
-        hands = Hands(self.hub, self.repository, view.issue.number, number, head, api)
+        hands = Hands(self.hub, view.issue.number, number, head, api)
         move = task.next
         if not move.what(hands):
             return
