@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ao_actions.core.model import Budget, Labels, Policy
+from ao_actions.core.policy import Budget, Labels, Policy
 from ao_actions.errors import ConfigError
 
 PATH = ".github/ao.yml"

@@ -20,7 +20,8 @@ from datetime import datetime
 from typing import Any
 
 from ao_actions.core import actions, codec, transitions
-from ao_actions.core.model import SCHEMA, Book, Fleet, Policy, TaskRecord
+from ao_actions.core.model import SCHEMA, Book, Fleet, TaskRecord
+from ao_actions.core.policy import Policy
 from ao_actions.core.upgrade import upgraded
 from ao_actions.errors import GitError, LedgerError
 from ao_actions.git import BOT, Git, porcelain_reasons

@@ -15,17 +15,7 @@ from pathlib import Path
 
 from ao_actions.config import Config
 from ao_actions.core import actions, budget, pauses, text, transitions
-from ao_actions.core.model import (
-    Book,
-    Claim,
-    Limit,
-    Outcome,
-    Phase,
-    Reply,
-    Spent,
-    Stop,
-    TaskRecord,
-)
+from ao_actions.core.model import Book, Claim, Limit, Outcome, Phase, Reply, Spent, Stop, TaskRecord
 from ao_actions.errors import AoError, LedgerError
 from ao_actions.forge import act
 from ao_actions.forge.client import Client

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from ao_actions.core import actions, feedback
 from ao_actions.core.decide import decide
 from ao_actions.core.lookup import unknowns
-from ao_actions.core.model import Policy, Snapshot
+from ao_actions.core.observed import Snapshot
+from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import tasks
 from ao_actions.errors import AoError, GitError
 from ao_actions.forge import act, observe

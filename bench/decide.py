@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from ao_actions.core.decide import decide
 from ao_actions.core.lookup import unknowns
-from ao_actions.core.model import Book, Fleet, Issue, Policy, Pull, Snapshot, TaskRecord
+from ao_actions.core.model import Book, Fleet, TaskRecord
+from ao_actions.core.observed import Issue, Pull, Snapshot
+from ao_actions.core.policy import Policy
 
 ISSUES, LIVE = 10_000, 300
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -7,7 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ao_actions.core.model import Book, Claim, Fleet, Phase, Policy, TaskRecord
+from ao_actions.core.model import Book, Claim, Fleet, Phase, TaskRecord
+from ao_actions.core.policy import Policy
 from ao_actions.forge.client import Address, Client
 from ao_actions.git import Git, Remote
 from ao_actions.ledger import Ledger, Tip

@@ -15,32 +15,34 @@ from ao_actions.core.checks import RedHead
 from ao_actions.core.model import (
     Attempt,
     Book,
-    Check,
     Claim,
-    Comment,
-    Commit,
     Failure,
     Fleet,
-    Issue,
-    IssueFacts,
     Outcome,
     Pause,
     Phase,
-    Policy,
+    Spent,
+    Stop,
+    TaskRecord,
+    Word,
+)
+from ao_actions.core.observed import (
+    Check,
+    Comment,
+    Commit,
+    Issue,
+    IssueFacts,
     Pull,
     Review,
     ReviewComment,
     Run,
     Snapshot,
-    Spent,
-    Stop,
     Task,
-    TaskRecord,
     Thread,
     Turn,
-    Word,
 )
 from ao_actions.core.phase import run_title
+from ao_actions.core.policy import Policy
 from ao_actions.core.triage import FailedCheck, Source, judge
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -16,7 +16,8 @@ import traceback
 from pathlib import Path
 
 from ao_actions.core import actions
-from ao_actions.core.model import Book, Policy
+from ao_actions.core.model import Book
+from ao_actions.core.policy import Policy
 from ao_actions.errors import LedgerError
 from ao_actions.git import Git, Remote
 from ao_actions.ledger import Ledger, Tip, Written

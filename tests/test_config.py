@@ -10,7 +10,7 @@ import pytest
 
 from ao_actions import config
 from ao_actions.config import AgentSettings, Config, RuntimeSettings
-from ao_actions.core.model import Budget, Labels, Policy
+from ao_actions.core.policy import Budget, Labels, Policy
 from ao_actions.errors import ConfigError
 
 

@@ -10,16 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ao_actions.core import text
-from ao_actions.core.model import (
-    Claim,
-    Failure,
-    Fleet,
-    Outcome,
-    Phase,
-    Policy,
-    Spent,
-    TaskRecord,
-)
+from ao_actions.core.model import Claim, Failure, Fleet, Outcome, Phase, Spent, TaskRecord
+from ao_actions.core.policy import Policy
 
 # An attempt that met a model's limit, or lost its right to work, says nothing of the task.
 UNCOUNTED = frozenset({Outcome.LIMITED, Outcome.SUPERSEDED})

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from ao_actions.core import text
-from ao_actions.core.model import Check, CheckRerun, Failure, Policy, Pull, Task
+from ao_actions.core.model import CheckRerun, Failure
+from ao_actions.core.observed import Check, Pull, Task
+from ao_actions.core.policy import Policy
 from ao_actions.core.triage import PASSED, Do, FailedCheck, Kind, Triage, triage
 
 SHOWN = timedelta(minutes=5)  # in which a re-run that GitHub has begun is to be seen

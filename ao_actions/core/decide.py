@@ -22,20 +22,10 @@ from ao_actions.core import (
     selection,
     transitions,
 )
-from ao_actions.core.model import (
-    Comment,
-    Outcome,
-    Phase,
-    Policy,
-    Pull,
-    Reply,
-    ReviewComment,
-    Run,
-    Snapshot,
-    Task,
-    TaskRecord,
-)
+from ao_actions.core.model import Outcome, Phase, Reply, TaskRecord
+from ao_actions.core.observed import Comment, Pull, ReviewComment, Run, Snapshot, Task
 from ao_actions.core.phase import Verdict, out_of_budget, restarted, waits_for_agent
+from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import tasks, verdicts
 
 MAX_RERUNS = 2

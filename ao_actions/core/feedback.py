@@ -11,16 +11,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from ao_actions.core import commands
-from ao_actions.core.model import (
-    Comment,
-    Phase,
-    Policy,
-    Pull,
-    Review,
-    ReviewComment,
-    Task,
-    Thread,
-)
+from ao_actions.core.model import Phase
+from ao_actions.core.observed import Comment, Pull, Review, ReviewComment, Task, Thread
+from ao_actions.core.policy import Policy
 
 REPLY_MARK = "<!-- ao:reply {item} -->"
 

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from ao_actions.core import actions, commands, feedback, text, transitions
 from ao_actions.core.commands import Command
-from ao_actions.core.model import Phase, Policy, Reply, Snapshot, Task
+from ao_actions.core.model import Phase, Reply
+from ao_actions.core.observed import Snapshot, Task
 from ao_actions.core.phase import Verdict, phase_of
+from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import tasks
 
 HELP = "help"  # the key of the one word per task to those whose commands were refused

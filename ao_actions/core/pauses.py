@@ -13,7 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from ao_actions.core.model import Attempt, Fleet, Limit, Outcome, Pause, Policy, TaskRecord, Turn
+from ao_actions.core.model import Attempt, Fleet, Limit, Outcome, Pause, TaskRecord
+from ao_actions.core.observed import Turn
+from ao_actions.core.policy import Policy
 
 STAGGER = timedelta(minutes=5)  # between the claims with an agent after its pause
 PATIENCE = timedelta(hours=1)  # a task with a session waits so long rather than change agents

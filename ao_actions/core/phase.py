@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ao_actions.core import budget, checks, feedback, pauses
-from ao_actions.core.model import Outcome, Phase, Policy, Pull, Run, Task, TaskRecord
+from ao_actions.core.model import Outcome, Phase, TaskRecord
+from ao_actions.core.observed import Pull, Run, Task
+from ao_actions.core.policy import Policy
 from ao_actions.core.triage import Do
 
 

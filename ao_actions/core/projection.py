@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ao_actions.core import actions, budget, text
-from ao_actions.core.model import Pause, Phase, Policy, Reply, Snapshot, Task, TaskRecord
+from ao_actions.core.model import Pause, Phase, Reply, TaskRecord
+from ao_actions.core.observed import Snapshot, Task
 from ao_actions.core.phase import Verdict
+from ao_actions.core.policy import Policy
 
 STATUS_MARK = "<!-- ao:status -->"
 _NOTICE_MARK = "<!-- ao:limit {agent} {since:%Y-%m-%dT%H:%M:%SZ} -->"

@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from ao_actions.core import overlap, text, transitions
-from ao_actions.core.model import IssueFacts, Phase, Policy, Snapshot, Task
+from ao_actions.core.model import Phase
+from ao_actions.core.observed import IssueFacts, Snapshot, Task
 from ao_actions.core.phase import Verdict, restarted
+from ao_actions.core.policy import Policy
 
 CLAIMABLE = frozenset({Phase.QUEUED, Phase.CI_FAILED, Phase.CHANGES_REQUESTED, Phase.CONFLICTED})
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from ao_actions.core import budget, pauses, selection
-from ao_actions.core.model import Issue, Policy, Snapshot, Task
+from ao_actions.core.observed import Issue, Snapshot, Task
 from ao_actions.core.phase import Verdict, phase_of, run_of, waits_for_agent
+from ao_actions.core.policy import Policy
 
 
 def tasks(snapshot: Snapshot, policy: Policy, *, live: bool = False) -> tuple[Task, ...]:

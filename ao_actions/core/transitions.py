@@ -20,13 +20,13 @@ from ao_actions.core.model import (
     Claim,
     Limit,
     Outcome,
-    Policy,
     Reply,
     Spent,
     Stop,
     TaskRecord,
     Word,
 )
+from ao_actions.core.policy import Policy
 
 
 class Misfit(Exception):  # noqa: N818 - not an error: the world moved on

@@ -8,22 +8,21 @@ from datetime import datetime
 from typing import Any
 
 from ao_actions.core import overlap, projection
-from ao_actions.core.model import (
+from ao_actions.core.model import Fleet, TaskRecord
+from ao_actions.core.observed import (
     Check,
     Comment,
     Commit,
-    Fleet,
     Issue,
     IssueFacts,
-    Policy,
     Pull,
     Review,
     ReviewComment,
     Run,
     StatusComment,
-    TaskRecord,
     Thread,
 )
+from ao_actions.core.policy import Policy
 
 REVIEW_WORKFLOW = "ao-review.yml"  # its run waits for the others on a head: it is not one of CI
 

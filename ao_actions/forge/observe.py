@@ -15,16 +15,9 @@ from typing import Any
 
 from ao_actions.core import feedback
 from ao_actions.core.lookup import Unknowns
-from ao_actions.core.model import (
-    Book,
-    Issue,
-    Policy,
-    Pull,
-    Run,
-    Snapshot,
-    TaskRecord,
-    Thread,
-)
+from ao_actions.core.model import Book, TaskRecord
+from ao_actions.core.observed import Issue, Pull, Run, Snapshot, Thread
+from ao_actions.core.policy import Policy
 from ao_actions.errors import ForgeError, NotFoundError
 from ao_actions.forge import nodes, red
 from ao_actions.forge.client import Client

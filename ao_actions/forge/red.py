@@ -13,7 +13,7 @@ from typing import Any
 
 from ao_actions.core import checks, joblog
 from ao_actions.core.checks import RedHead
-from ao_actions.core.model import Check, Pull
+from ao_actions.core.observed import Check, Pull
 from ao_actions.core.triage import PASSED, Annotation, FailedCheck, Source, Step
 from ao_actions.errors import ForgeError, NotFoundError
 from ao_actions.forge.client import Client

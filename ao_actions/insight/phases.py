@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
-from ao_actions.core.model import Phase, Policy
+from ao_actions.core.model import Phase
 from ao_actions.core.phase import RULES, Rule
+from ao_actions.core.policy import Policy
 from ao_actions.core.projection import state_label
 from ao_actions.core.selection import CLAIMABLE
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ao_actions.core import actions, codec, selection
-from ao_actions.core.model import Phase, Policy, Snapshot, Task
+from ao_actions.core.model import Phase
+from ao_actions.core.observed import Snapshot, Task
 from ao_actions.core.phase import waits_for_agent
+from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import verdicts
 
 

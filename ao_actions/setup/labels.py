@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ao_actions.core.model import Labels
+from ao_actions.core.policy import Labels
 from ao_actions.errors import AoError, NotFoundError
 from ao_actions.forge.client import Client
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from ao_actions.config import Config
 from ao_actions.core import text
-from ao_actions.core.model import Phase, Thread
+from ao_actions.core.model import Phase
+from ao_actions.core.observed import Thread
 from ao_actions.rendering import render
 
 LIMIT = 40_000  # characters of any one outside text

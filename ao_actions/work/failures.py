@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ao_actions.core import checks, joblog
-from ao_actions.core.model import Check, Claim
+from ao_actions.core.model import Claim
+from ao_actions.core.observed import Check
 from ao_actions.core.triage import FailedCheck
 from ao_actions.forge import observe, red
 from ao_actions.forge.client import Client

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ao_actions.core import feedback
-from ao_actions.core.model import Claim, Phase, TaskRecord, Thread
+from ao_actions.core.model import Claim, Phase, TaskRecord
+from ao_actions.core.observed import Thread
 from ao_actions.forge import observe
 from ao_actions.forge.client import Client, Json
 from ao_actions.work import failures

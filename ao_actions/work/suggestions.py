@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ao_actions.core.model import Thread
+from ao_actions.core.observed import Thread
 from ao_actions.work import inspection
 
 _BLOCK = re.compile(

@@ -1,7 +1,8 @@
 import pytest
 
 from ao_actions.core import budget
-from ao_actions.core.model import Budget, Fleet, Outcome, Phase, Policy, Spent
+from ao_actions.core.model import Fleet, Outcome, Phase, Spent
+from ao_actions.core.policy import Budget, Policy
 from tests.builders import NOW, POLICY, a_claim, a_record, ago, an_attempt, minutes
 
 

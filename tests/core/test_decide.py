@@ -8,17 +8,9 @@ import pytest
 from ao_actions.core import actions, transitions
 from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
-from ao_actions.core.model import (
-    Budget,
-    CheckRerun,
-    Fleet,
-    Outcome,
-    Phase,
-    Policy,
-    Reply,
-    Spent,
-    StatusComment,
-)
+from ao_actions.core.model import CheckRerun, Fleet, Outcome, Phase, Reply, Spent
+from ao_actions.core.observed import StatusComment
+from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.projection import status_body
 from ao_actions.core.tasks import verdicts
 from tests.builders import (

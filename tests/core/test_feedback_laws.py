@@ -14,23 +14,10 @@ from ao_actions.core import actions, budget, checks, commands, feedback, orders,
 from ao_actions.core.checks import RedHead
 from ao_actions.core.decide import decide
 from ao_actions.core.lookup import unknowns
-from ao_actions.core.model import (
-    Budget,
-    Claim,
-    Comment,
-    Issue,
-    Limit,
-    Outcome,
-    Phase,
-    Policy,
-    Pull,
-    Reply,
-    Snapshot,
-    Spent,
-    Task,
-    TaskRecord,
-)
+from ao_actions.core.model import Claim, Limit, Outcome, Phase, Reply, Spent, TaskRecord
+from ao_actions.core.observed import Comment, Issue, Pull, Snapshot, Task
 from ao_actions.core.phase import Verdict
+from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.tasks import tasks, verdicts
 from ao_actions.core.triage import Do, FailedCheck, Source, Step
 from tests.builders import (

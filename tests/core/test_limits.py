@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from ao_actions.core import actions, budget, pauses, selection, transitions
 from ao_actions.core.decide import decide
-from ao_actions.core.model import Budget, Fleet, Limit, Outcome, Phase, Policy, Snapshot, Spent
+from ao_actions.core.model import Fleet, Limit, Outcome, Phase, Spent
+from ao_actions.core.observed import Snapshot
+from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.tasks import tasks, verdicts
 from tests.builders import (
     NOW,

@@ -4,7 +4,8 @@ import pytest
 
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.lookup import Unknowns, unknowns
-from ao_actions.core.model import Policy, Reply
+from ao_actions.core.model import Reply
+from ao_actions.core.policy import Policy
 from tests.builders import (
     NOW,
     POLICY,

@@ -9,7 +9,8 @@ from ao_actions.core.commands import Command
 from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.lookup import unknowns
-from ao_actions.core.model import Phase, Policy
+from ao_actions.core.model import Phase
+from ao_actions.core.policy import Policy
 from tests.builders import (
     NOW,
     POLICY,

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from ao_actions.core import pauses
-from ao_actions.core.model import Fleet, Limit, Outcome, Policy
+from ao_actions.core.model import Fleet, Limit, Outcome
+from ao_actions.core.policy import Policy
 from tests.builders import (
     NOW,
     POLICY,

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ao_actions.core import feedback
-from ao_actions.core.model import Budget, Outcome, Phase, Policy, Spent, Task
+from ao_actions.core.model import Outcome, Phase, Spent
+from ao_actions.core.observed import Task
 from ao_actions.core.phase import RULES, Rule, phase_of, restarted, run_of
+from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.triage import Source
 from tests.builders import (
     NOW,

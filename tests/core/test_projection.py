@@ -3,7 +3,8 @@
 import pytest
 
 from ao_actions.core import actions, projection
-from ao_actions.core.model import Outcome, Phase, StatusComment
+from ao_actions.core.model import Outcome, Phase
+from ao_actions.core.observed import StatusComment
 from ao_actions.core.phase import Verdict
 from tests.builders import (
     NOW,

@@ -12,21 +12,18 @@ from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import (
     Book,
-    Budget,
     CheckRerun,
     Fleet,
-    Issue,
     Limit,
     Outcome,
     Phase,
-    Policy,
-    Pull,
     Reply,
-    Snapshot,
     Spent,
     TaskRecord,
 )
+from ao_actions.core.observed import Issue, Pull, Snapshot
 from ao_actions.core.phase import run_title
+from ao_actions.core.policy import Budget, Policy
 from tests.builders import (
     NOW,
     READY,

@@ -3,8 +3,9 @@
 import pytest
 
 from ao_actions.core import selection
-from ao_actions.core.model import Phase, Policy
+from ao_actions.core.model import Phase
 from ao_actions.core.phase import Verdict
+from ao_actions.core.policy import Policy
 from tests.builders import (
     POLICY,
     a_book,

@@ -3,17 +3,8 @@
 import pytest
 
 from ao_actions.core import actions, budget, transitions
-from ao_actions.core.model import (
-    Book,
-    Budget,
-    Fleet,
-    Limit,
-    Outcome,
-    Phase,
-    Policy,
-    Reply,
-    Spent,
-)
+from ao_actions.core.model import Book, Fleet, Limit, Outcome, Phase, Reply, Spent
+from ao_actions.core.policy import Budget, Policy
 from tests.builders import (
     NOW,
     POLICY,
