@@ -25,13 +25,13 @@ test: lint $(VENV)/.test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not extra" --ignore tests/core $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not extra" --ignore tests/core $(PYTEST_ARGS)
 
 extra: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m extra $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist load -m extra $(PYTEST_ARGS)
 
 quick: lint $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not extra" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not extra" $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/lint-imports

@@ -1,4 +1,4 @@
-"""What every run of the tests prints, how they are shared out, and that no example is timed."""
+"""What every run of the tests prints, which are extra, and that no example is timed."""
 
 import pytest
 from hypothesis import settings
@@ -7,7 +7,7 @@ from tests.agents.table import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
 
-QUICK = ("[claude-code", "[codex", "[cursor")  # a second or two per run
+QUICK = ("claude-code", "codex", "cursor")  # a second or two per run
 
 # By default an example that takes 0.2 s fails: on a busy machine any does.
 settings.register_profile("untimed", deadline=None)
@@ -15,14 +15,9 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`: a file's tests stay together, for their fixtures are shared; but
-    the real agents are many minutes in one file, so there each agent is a group. All but two
-    of them are `extra`."""
+    """The agents that take long are `extra`."""
     for item in items:
-        group = str(item.path)
-        if item.path.name == "test_conformance.py" and "[" in item.name:
-            agent = item.name[item.name.index("[") :]
-            group += agent
-            if not agent.startswith(QUICK):
-                item.add_marker(pytest.mark.extra)
-        item.add_marker(pytest.mark.xdist_group(group))
+        _, bracket, agent = item.name.partition("[")
+        real = bracket and item.path.name == "test_conformance.py"
+        if real and not agent.startswith(QUICK):
+            item.add_marker(pytest.mark.extra)
