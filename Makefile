@@ -23,7 +23,8 @@ demo: $(VENV)/.local
 
 test: lint $(VENV)/.test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage run -m pytest -q -n 2 --dist load tests/core
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not extra" --ignore tests/core $(PYTEST_ARGS)
 
@@ -62,5 +63,5 @@ $(VENV)/.test: pyproject.toml | $(BIN)/pip
 	@touch $@ $(VENV)/.local
 
 clean:
-	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
