@@ -148,6 +148,7 @@ def test_atomic_publish_killed_at_a_write_is_completed_by_a_pass(
     check(factory, number, "success")
     remark(factory, number, "One?")
     remark(factory, number, "Two?")
+    factory.pass_time(minutes=3)  # reviews settle
     factory.reconcile()
     files = {"src/code.py": "def answer():\n    return 6 * 7\n"}
     killed(factory, number, at=at, after=after, files=files)

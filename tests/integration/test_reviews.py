@@ -56,7 +56,7 @@ def given(factory: Factory, number: int) -> Assigned:
     """What an agent would be told now."""
     record = factory.task(number)
     assert record.claim is not None
-    return reading.assigned(factory.client(), record, record.claim)
+    return reading.assigned(factory.client(), record, record.claim, factory.root / "checks")
 
 
 def answers(factory: Factory, pull: PullRequest) -> list[str]:
