@@ -3,9 +3,8 @@
 import pytest
 from hypothesis import settings
 
-from tests.agents.table import pytest_terminal_summary
-
-__all__ = ["pytest_terminal_summary"]
+from tests.agents import table as agents
+from tests.hostile import table as hostile
 
 QUICK = ("claude-code", "codex", "cursor")  # a second or two per run
 
@@ -14,9 +13,15 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    agents.summarise(terminalreporter)
+    hostile.summarise(terminalreporter)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The agents that take long are `extra`."""
+    """The agents that take long are `extra`; hostile cases are counted by class."""
     for item in items:
+        hostile.classify(item)
         _, bracket, agent = item.name.partition("[")
         real = bracket and item.path.name == "test_conformance.py"
         if real and not agent.startswith(QUICK):

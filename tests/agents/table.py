@@ -11,7 +11,7 @@ SUITE = "tests/agents/test_conformance.py::test_"
 OUTCOMES = ("passed", "failed", "error")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def summarise(terminalreporter: pytest.TerminalReporter) -> None:
     reports = chain.from_iterable(terminalreporter.stats.get(word, ()) for word in OUTCOMES)
     lines = table(report for report in reports if isinstance(report, pytest.TestReport))
     if lines:
