@@ -108,8 +108,12 @@ cli.add_command(work)
 @cli.command()
 @click.option("--task", type=int, required=True, help="The issue's number.")
 @click.option("--epoch", type=int, required=True, help="The claim's epoch.")
-@click.option("--handoff", type=click.Path(path_type=Path), required=True, help="Its folder.")
-def publish(task: int, epoch: int, handoff: Path) -> None:
+@click.option(
+    "--handoff",
+    type=click.Path(path_type=Path),
+    help="The folder of the hand-off. Default: it is taken from the run's artifacts.",
+)
+def publish(task: int, epoch: int, handoff: Path | None) -> None:
     """Publish an attempt's hand-off (the publish job of ao-work.yml)."""
     import os
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ao_actions.config import Config
 from ao_actions.core import actions, budget, pauses, text, transitions
@@ -23,14 +24,15 @@ from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
-from ao_actions.work import handoff, inspection, reading, replies, session
+from ao_actions.work import handoff, inspection, packed, reading, replies, session
 from ao_actions.work.handoff import Handoff, TaintedError
 from ao_actions.work.replies import Made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """What `publish` needs. `pusher` holds the token that pushes and opens pull requests."""
+    """What `publish` needs. `pusher` holds the token that pushes and opens pull requests;
+    `folder` the hand-off, where it is not to be taken from the run."""
 
     client: Client
     pusher: Client
@@ -38,8 +40,8 @@ class Publication:
     git: Git
     config: Config
     job: Job
-    folder: Path
     say: Callable[[str], None]
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +101,21 @@ def wake_reconcile(client: Client) -> None:
 def _judge(work: Publication, record: TaskRecord, claim: Claim) -> Verdict:
     """From tainted hand-off to verdict; a refusal is a normal outcome."""
     try:
-        given = handoff.read(work.folder)
-        if given is None:
-            return Verdict(outcome=Outcome.AGENT_ERROR, detail="the agent job left no hand-off")
-        return _accept(work, record, claim, given)
+        with TemporaryDirectory(prefix="ao-handoff-") as empty:
+            folder = work.folder or Path(empty)
+            if work.folder is None:
+                packed.take(work.client, work.job.run_id, record.issue, record.epoch, folder)
+            given = handoff.read(folder)
+            if given is None:
+                return Verdict(outcome=Outcome.AGENT_ERROR, detail="the agent job left no hand-off")
+            return _accept(work, record, claim, given, folder)
     except TaintedError as error:
         return _refused(work, str(error))
 
 
-def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff) -> Verdict:
+def _accept(
+    work: Publication, record: TaskRecord, claim: Claim, given: Handoff, folder: Path
+) -> Verdict:
     verdict = Verdict(
         outcome=given.outcome,
         detail=text.line(given.detail, limit=300),
@@ -120,7 +128,7 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
     if given.outcome is Outcome.LIMITED:
         now = work.client.now()
         limit = pauses.limit(given.until, proven=given.proven, now=now)
-        return _with_work_so_far(work, record, claim, replace(verdict, limit=limit))
+        return _with_work_so_far(work, record, claim, folder, replace(verdict, limit=limit))
     if given.outcome is Outcome.NO_CHANGE and _completes(record, claim, given):
         accepted = inspection.unchanged(work.git, claim)
         message = _message(work, record, claim, given)
@@ -131,7 +139,7 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
         return replace(verdict, replies=replies.owed(work.client, record, claim, given, None))
     if given.outcome is not Outcome.CHANGES:
         return verdict
-    bundle = handoff.bundle(work.folder)
+    bundle = handoff.bundle(folder)
     if bundle is None:
         raise TaintedError("the outcome says `changes`, but there is no bundle")
     accepted = inspection.inspect(work.git, bundle, claim, work.config)
@@ -147,14 +155,14 @@ def _accept(work: Publication, record: TaskRecord, claim: Claim, given: Handoff)
 
 
 def _with_work_so_far(
-    work: Publication, record: TaskRecord, claim: Claim, verdict: Verdict
+    work: Publication, record: TaskRecord, claim: Claim, folder: Path, verdict: Verdict
 ) -> Verdict:
     """A limited attempt with its work as a commit for the branch. Once something was delivered
     its pull request would show it half done: then the work stays in the hand-off."""
     if record.delivered:
         return verdict
     try:
-        bundle = handoff.bundle(work.folder)
+        bundle = handoff.bundle(folder)
         if bundle is None:
             return verdict
         accepted = inspection.inspect(work.git, bundle, claim, work.config)

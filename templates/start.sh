@@ -72,7 +72,8 @@ case "$AO_COMMAND" in
   reconcile | wake) exec "${run[@]}" "$AO_COMMAND" ;;
   meter | work) exec "${run[@]}" "$AO_COMMAND" --task "$AO_TASK" --epoch "$AO_EPOCH" ;;
   publish)
-    exec "${run[@]}" publish --task "$AO_TASK" --epoch "$AO_EPOCH" --handoff "$AO_HANDOFF"
+    exec "${run[@]}" publish --task "$AO_TASK" --epoch "$AO_EPOCH" \
+      ${AO_HANDOFF:+--handoff "$AO_HANDOFF"}
     ;;
   *) fail "command must be reconcile, meter, work, publish or wake, not '$AO_COMMAND'" ;;
 esac

@@ -113,7 +113,6 @@ def an_attempt(world: World, head: str = "", git: type[Git] = Git) -> Attempt:
         git=ledger.git,
         config=Config(),
         job=Job(run_id=RUN, run_attempt=1),
-        folder=world.root,
         say=lambda _line: None,
     )
     commit = world.commit("work", head or world.base, ledger.git.directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ao_actions.errors import NotFoundError
@@ -17,8 +18,8 @@ class Artifact:
     size: int
 
 
-def newest(client: Client, run_id: int, prefix: str) -> Artifact | None:
-    """The last artifact of a run whose name begins so, if it has not expired."""
+def newest(client: Client, run_id: int, name: re.Pattern[str]) -> Artifact | None:
+    """The last artifact of a run with such a name, if it has not expired."""
     try:
         found = client.pages(f"actions/runs/{run_id}/artifacts", key="artifacts")
     except NotFoundError:  # the run was deleted
@@ -26,7 +27,7 @@ def newest(client: Client, run_id: int, prefix: str) -> Artifact | None:
     fitting = [
         Artifact(id=item["id"], name=item["name"], size=item["size_in_bytes"])
         for item in found
-        if item["name"].startswith(prefix) and not item["expired"]
+        if name.fullmatch(item["name"]) and not item["expired"]
     ]
     return max(fitting, key=lambda artifact: artifact.id, default=None)
 

@@ -6,7 +6,6 @@ is too large or does not fit is left out, and the agent begins with a note of wh
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,11 +16,9 @@ from ao_actions.agents import Agent, Assignment
 from ao_actions.core import text
 from ao_actions.core.model import Attempt, Outcome, TaskRecord
 from ao_actions.errors import AoError
-from ao_actions.forge import artifacts
 from ao_actions.forge.client import Client
-from ao_actions.work import handoff, sessions
+from ao_actions.work import handoff, packed, sessions
 
-LIMIT = handoff.BUNDLE_LIMIT + sessions.MAX_BYTES
 TOLD = 6  # attempts that a note names
 EXCERPT = 6000  # characters of the transcript's end
 
@@ -44,7 +41,7 @@ class Earlier:
             return None
         try:
             there = sessions.restore(agent, assignment, last.session, self.packed)
-        except (OSError, zipfile.BadZipFile):
+        except packed.BROKEN:
             return None
         return last.session if there else None
 
@@ -79,14 +76,7 @@ class Earlier:
         return raw.decode(errors="replace")[-EXCERPT:].strip() if raw else ""
 
     def _read(self, name: str, limit: int) -> bytes | None:
-        if self.packed is None:
-            return None
-        try:
-            with self.packed.open(name) as file:
-                content = file.read(limit + 1)
-        except (KeyError, OSError, zipfile.BadZipFile):
-            return None
-        return content if len(content) <= limit else None
+        return packed.read(self.packed, name, limit) if self.packed else None
 
 
 @contextmanager
@@ -96,20 +86,15 @@ def find(client: Client, record: TaskRecord) -> Iterator[Earlier]:
     resumable = [attempt for attempt in attempts if attempt.session]
     last = next(reversed(resumable or list(attempts)), None)
     content = _handoff(client, record.issue, last) if last else None
-    try:
-        packed = zipfile.ZipFile(io.BytesIO(content)) if content else None
-    except zipfile.BadZipFile:
-        packed = None
-    with packed or nullcontext():
-        yield Earlier(attempts=attempts, last=last, packed=packed)
+    there = packed.opened(content) if content else None
+    with there or nullcontext():
+        yield Earlier(attempts=attempts, last=last, packed=there)
 
 
 def _handoff(client: Client, issue: int, attempt: Attempt) -> bytes | None:
     if attempt.run_id is None:
         return None
     try:
-        prefix = f"handoff-{issue}-{attempt.epoch}"
-        found = artifacts.newest(client, attempt.run_id, prefix)
-        return artifacts.download(client, found, limit=LIMIT) if found else None
+        return packed.fetch(client, attempt.run_id, issue, attempt.epoch)
     except AoError:
         return None

@@ -6,9 +6,14 @@ work and publish jobs themselves, in the name of the run that was dispatched.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +26,7 @@ from ao_actions.core.model import Outcome, TaskRecord
 from ao_actions.forge.client import Address, Client
 from ao_actions.git import Git, Identity, Remote
 from ao_actions.ledger import Ledger, Tip
-from ao_actions.localgithub.model import PullRequest, Repository, WorkflowRun
+from ao_actions.localgithub.model import Artifact, PullRequest, Repository, WorkflowRun
 from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.runtime import Job
 from ao_actions.work import handoff
@@ -85,6 +90,10 @@ class Factory:
         return reconciler.run(dry=dry)
 
     def publication(self, run: WorkflowRun, folder: Path, client: Client | None = None) -> Any:
+        """The publish job of a run whose agent job has left this hand-off."""
+        if folder.exists():
+            name = f"handoff-{run.inputs['task']}-{run.inputs['epoch']}-{run.run_attempt}"
+            self.keep(run, name, zipped(folder))
         ledger = self.ledger()
         return publish.Publication(
             client=client or self.client(),
@@ -93,9 +102,25 @@ class Factory:
             git=ledger.git,
             config=self.config,
             job=Job(run_id=run.id, run_attempt=run.run_attempt),
-            folder=folder,
             say=self.said.append,
         )
+
+    def keep(self, run: WorkflowRun, name: str, content: bytes) -> None:
+        """An artifact of a run."""
+        now = self.hub.world.clock.now()
+        artifact = Artifact(
+            id=self.hub.world.next_id(),
+            name=name,
+            run_id=run.id,
+            run_attempt=run.run_attempt,
+            size_in_bytes=len(content),
+            digest=f"sha256:{hashlib.sha256(content).hexdigest()}",
+            created_at=now,
+            expires_at=now + timedelta(days=14),
+        )
+        service: Any = self.hub.world.actions
+        service.artifacts.file(artifact).write_bytes(content)
+        run.artifacts[:] = [*(old for old in run.artifacts if old.name != name), artifact]
 
     def publish(self, issue: int, client: Client | None = None, **made: Any) -> Outcome:
         """Publish an attempt of the live claim's run with a hand-off of these changes."""
@@ -223,13 +248,28 @@ class Factory:
             time.sleep(0.01)
 
     def pass_time(self, **amount: float) -> None:
-        from datetime import timedelta
-
         self.hub.world.clock.advance(timedelta(**amount).total_seconds())
+
+
+def zipped(folder: Path) -> bytes:
+    """A folder as upload-artifact packs it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                packed.write(path, path.relative_to(folder).as_posix())
+    return out.getvalue()
 
 
 @pytest.fixture
 def factory(tmp_path: Path) -> Iterator[Factory]:
+    with founded(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def founded(tmp_path: Path, files: Mapping[str, str] = FILES) -> Iterator[Factory]:
+    """The factory in a new repository with these files."""
     with LocalGitHub(tmp_path / "github") as hub:
         world = hub.world
         world.add_user(OWNER)
@@ -238,18 +278,18 @@ def factory(tmp_path: Path) -> Iterator[Factory]:
         repo.collaborators |= {OWNER: "admin", "ao-bot": "write"}
         token = world.add_token(OWNER).value
         bot = world.add_token("ao-bot").value
-        first_commit(hub, tmp_path / "first", token)
+        first_commit(hub, tmp_path / "first", token, files)
         base = f"{hub.api_url}/repos/{NAME}/"
         with httpx.Client(base_url=base, headers={"Authorization": f"token {token}"}) as api:
-            yield Factory(hub, tmp_path, parse(CONFIG), api, token, bot)
+            yield Factory(hub, tmp_path, parse(files[".github/ao.yml"]), api, token, bot)
 
 
-def first_commit(hub: LocalGitHub, place: Path, token: str) -> None:
+def first_commit(hub: LocalGitHub, place: Path, token: str, files: Mapping[str, str]) -> None:
     remote = Remote(f"{hub.url}/{NAME}.git", token)
     place.mkdir()
     git = Git(place, remote)
     git.run("init", "--quiet", "--initial-branch=main", str(place))
-    for name, content in FILES.items():
+    for name, content in files.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(content)
     git.run("add", "--all")
