@@ -207,7 +207,13 @@ def _run(*argv: str, check: bool = True) -> None:
     """:raises AgentError: the machine does not do it (and `check`)"""
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+            # a user's PATH need not have the administrator's programs
+            env={**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AgentError(f"runtime: {argv[0]}: {error}") from None

@@ -87,13 +87,19 @@ def _dataclass_decoder(kind: type[Any]) -> Decoder:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """A reader, or a restart after a crash, sees the old file or the new one, never half."""
+    """A reader, or a restart after a crash, sees the old file or the new one, never half. It is
+    for our own user only: there are tokens in it."""
     temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as stream:
+    temporary.unlink(missing_ok=True)
+    with open(temporary, "x", encoding="utf-8", opener=_private) as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Saver:

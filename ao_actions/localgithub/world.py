@@ -125,7 +125,7 @@ class World:
     @classmethod
     def open(cls, root: Path, clock: Clock | None = None) -> World:
         for folder in ("git", "artifacts", "logs"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
+            (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         file = root / "world.json"
         state = _State()
         if file.exists():

@@ -40,6 +40,7 @@ class Invocation:
     environment: Mapping[str, str]  # GITHUB_* and the like, for --env
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    unlisted: Mapping[str, str] = field(default_factory=dict)  # environment, on no command line
     actions: Mapping[str, Path] = field(default_factory=dict)  # "owner/repo@ref" -> directory
     path_entries: Sequence[Path] = ()
 
@@ -66,6 +67,7 @@ def prepare(job: Invocation) -> list[str]:
     _write(git / "config", "[core]\n\trepositoryformatversion = 0\n")
     _write(job.folder / "event.json", json.dumps(job.payload))
     _write(job.folder / "job.yml", job.workflow)
+    _write(job.folder / "job.env", _dotenv(job.unlisted))
     arguments = [
         job.event,
         *("-C", str(job.folder / "empty"), "-e", str(job.folder / "event.json")),
@@ -73,7 +75,14 @@ def prepare(job: Invocation) -> list[str]:
         *("--json", "--rm", "--no-skip-checkout", "--no-cache-server"),
         *("--use-new-action-cache", "--action-cache-path", str(job.folder / "cache")),
         *("--secret-file", "/dev/stdin", "-a", job.actor),
-        *("--env-file", os.devnull, "--var-file", os.devnull, "--input-file", os.devnull),
+        *(
+            "--env-file",
+            str(job.folder / "job.env"),
+            "--var-file",
+            os.devnull,
+            "--input-file",
+            os.devnull,
+        ),
     ]
     for name, value in job.environment.items():
         arguments += ["--env", f"{name}={value}"]

@@ -190,15 +190,16 @@ class Runner:
             payload=run.payload,
             workflow=copy.text,
             actor=run.actor,
-            mark=f"{leg.job.id}-{plan.runtime_token}",
-            environment=self._variables(github, plan, leg),
+            mark=f"{leg.job.id}-{randomness.token_hex(8)}",
+            environment=self._variables(github, leg),
             variables=repo.variables,
             secrets=plan.secrets | {"GITHUB_TOKEN": plan.token.value},
+            unlisted={"ACTIONS_RUNTIME_TOKEN": plan.runtime_token},
             actions=actions,
             path_entries=self._path_entries,
         )
 
-    def _variables(self, github: Mapping[str, Any], plan: _Plan, leg: Leg) -> dict[str, str]:
+    def _variables(self, github: Mapping[str, Any], leg: Leg) -> dict[str, str]:
         """GITHUB_* of the job (docs, "Default environment variables")."""
         names = [
             "actor",
@@ -238,7 +239,6 @@ class Runner:
                 "RUNNER_NAME": leg.job.runner_name or "",
                 "RUNNER_ENVIRONMENT": "github-hosted",
                 "ACTIONS_RESULTS_URL": f"{github['api_url']}/actions-results",
-                "ACTIONS_RUNTIME_TOKEN": plan.runtime_token,
             }
         )
 
