@@ -40,11 +40,12 @@ def run(
                 transcript=scratch / "logs" / "verify.log",
                 runtime=runtime,
             )
-        passed = ended.code == 0 and not ended.timed_out
+        passed = ended.code == 0 and not ended.timed_out and not ended.stopped
         results.append(Verification(command=command, passed=passed))
         if not passed and not failure:
             out = printable((ended.stdout + b"\n" + ended.stderr).decode(errors="replace"))
-            ending = " (it ran out of time)" if ended.timed_out else ""
+            reason = "it ran out of time" if ended.timed_out else ended.stopped
+            ending = f" ({reason})" if reason else ""
             failure = f"$ {command}{ending}\n{out.strip()[-SHOWN:]}"
     return tuple(results), failure
 
