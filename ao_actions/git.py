@@ -21,6 +21,7 @@ from ao_actions.errors import GitError, ToolMissingError
 
 _CONFIG = {
     "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
     "protocol.ext.allow": "never",
     "credential.helper": "",
     "http.lowSpeedLimit": "1000",

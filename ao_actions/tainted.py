@@ -44,6 +44,15 @@ def folder(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True)
 
 
+def lead_to(path: Path, root: Path) -> Path:
+    """The path, and real folders from `root` down to it: what is a link or a file gives way."""
+    for part in reversed([each for each in path.parents if each.is_relative_to(root)]):
+        if part.is_symlink() or not part.is_dir():
+            remove(part)
+            part.mkdir(mode=0o700, parents=True)
+    return path
+
+
 def write(path: Path, content: bytes) -> None:
     """A new file, whatever was there."""
     remove(path)

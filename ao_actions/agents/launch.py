@@ -155,10 +155,8 @@ def _prepare(agent: Agent, assignment: Assignment) -> Path:
         if "*" not in relative:  # what a glob finds may be a session that is to be resumed
             tainted.remove(assignment.scratch / relative)
     for name, content in agent.files(assignment).items():
-        path = assignment.scratch / name
-        tainted.remove(path)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path = tainted.lead_to(assignment.scratch / name, assignment.scratch)
+        tainted.write(path, content.encode())
     count = len(list(logs.glob(f"{agent.name}.*.log")))
     transcript = logs / f"{agent.name}.{count + 1}.log"
     tainted.remove(transcript)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def commit(checkout: Checkout) -> str | None:
     store = checkout.store
     (store.directory / "handoff.index").unlink(missing_ok=True)
     store.run("read-tree", checkout.start, env=work_tree)
+    _leave_alone(store, work_tree)
     local = Git(checkout.path)
     local.run("add", "--all", "--", ".", env=work_tree)
     tree = store.run("write-tree", env=work_tree)
@@ -135,6 +137,15 @@ def commit(checkout: Checkout) -> str | None:
     parents = ["-p", checkout.start]
     parents += ["-p", checkout.merging] if checkout.merging else []
     return store.run("commit-tree", tree, *parents, "-m", "An agent's work", env=work_tree)
+
+
+def _leave_alone(store: Git, work_tree: Mapping[str, str]) -> None:
+    """Submodules stay what they were: to compare one, git would run git in it, as the agent has
+    configured it there."""
+    listed = store.run("ls-files", "--stage", "-z", env=work_tree).split("\0")
+    links = [line.partition("\t")[2] for line in listed if line.startswith("160000 ")]
+    names = "".join(f"{name}\0" for name in links).encode()
+    store.run("update-index", "-z", "--skip-worktree", "--stdin", input=names, env=work_tree)
 
 
 def _tree(checkout: Checkout) -> str:

@@ -302,9 +302,9 @@ def _keep(attempt: Attempt, agent: Agent, assignment: Assignment, result: Result
 
 def _keep_transcript(folder: Path, assignment: Assignment, result: Result) -> None:
     """The transcript, without the keys that the agent was given."""
-    if result.transcript is None or not result.transcript.exists():
+    content = tainted.read(result.transcript) if result.transcript else None
+    if content is None:
         return
-    content = result.transcript.read_bytes()
     for secret in secrets_of(assignment):
         content = content.replace(secret.encode(), b"***")
     (folder / handoff.TRANSCRIPT).write_bytes(content)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ao_actions import tainted
 from ao_actions.agents.base import Assignment, printable
 from ao_actions.agents.process import supervise
 from ao_actions.agents.runtimes import PROCESS, Runtime
@@ -30,6 +31,8 @@ def run(
     scratch = assignment.scratch
     for command in commands:
         environment = _environment(scratch)
+        transcript = tainted.lead_to(scratch / "logs" / "verify.log", scratch)
+        tainted.write(transcript, b"")
         with runtime.lend(assignment.checkout, scratch):
             ended = supervise(
                 ["bash", "-euo", "pipefail", "-c", command],
@@ -37,7 +40,7 @@ def run(
                 environment=environment,
                 stdin=None,
                 seconds=max(1.0, seconds),
-                transcript=scratch / "logs" / "verify.log",
+                transcript=transcript,
                 runtime=runtime,
             )
         passed = ended.code == 0 and not ended.timed_out and not ended.stopped
@@ -51,9 +54,7 @@ def run(
 
 
 def _environment(scratch: Path) -> dict[str, str]:
-    home = scratch / "home"
-    home.mkdir(parents=True, exist_ok=True)
-    (scratch / "logs").mkdir(parents=True, exist_ok=True)
+    home = tainted.lead_to(scratch / "home" / "any", scratch).parent
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
