@@ -132,9 +132,10 @@ class User:
         drop = [limits.tool("setpriv"), *ids, "--no-new-privs", "--"]
         if os.geteuid() == 0:
             return drop
-        kept = f"--preserve-env={','.join(environment)}"  # by name: values stand in process lists
+        # by name: values stand in process lists
+        kept = [f"--preserve-env={','.join(environment)}"] if environment else []
         path = environment.get("PATH", os.defpath)  # sudo puts its own in its place
-        return [limits.tool("sudo"), "-n", kept, "--", *drop, limits.tool("env"), f"PATH={path}"]
+        return [limits.tool("sudo"), "-n", *kept, "--", *drop, limits.tool("env"), f"PATH={path}"]
 
     def _user(self) -> pwd.struct_passwd:
         for _ in range(2):
