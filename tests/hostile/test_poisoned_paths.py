@@ -21,7 +21,7 @@ from ao_actions.errors import ConfigError
 from ao_actions.git import Git, Remote
 from ao_actions.work import workspace
 from tests.agents.processes import alive
-from tests.hostile.test_cage import nobody
+from tests.hostile.test_cage import RUNTIMES, nobody
 from tests.integration.conftest import NAME, Factory
 from tests.integration.test_publish import claimed
 from tests.integration.test_work import then_publish, with_agent, work
@@ -310,7 +310,7 @@ while [ ! -s daemon.pid ]; do :; done
 """
 
 
-@pytest.mark.parametrize("kind", ["process", "user"])
+@pytest.mark.parametrize("kind", RUNTIMES)
 def test_a_job_with_a_hostile_agent(factory: Factory, kind: str, nobody: str) -> None:
     number = claimed(factory)
     commands = factory.root / "temp" / runtime.COMMAND_FOLDER
