@@ -36,9 +36,9 @@ class AgentSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSettings:
-    """Where an agent's processes live: "process", "user" or "docker" (then with an image)."""
+    """Where an agent's processes live: "auto", "process", "user" or "docker" (with an image)."""
 
-    kind: str = "process"
+    kind: str = "auto"
     image: str = ""
     network: str = "host"
 
@@ -300,11 +300,11 @@ def _agent(item: Any) -> AgentSettings:
 
 
 def _runtime(value: Any) -> RuntimeSettings:
-    if value in ("process", "user"):
+    if value in ("auto", "process", "user"):
         return RuntimeSettings(kind=value)
     image = value.get("docker") if isinstance(value, dict) else None
     if image is None or not set(value) <= {"docker", "network"}:
-        raise ValueError("process, user, or `docker: IMAGE` and, if you like, `network: NAME`")
+        raise ValueError("auto, process, user, or `docker: IMAGE` and, at will, `network: NAME`")
     network = _line(value.get("network", "host"))
     for word in (_line(image), network):
         if word.startswith("-") or " " in word:
@@ -352,7 +352,9 @@ KEYS: Mapping[str, Key] = {
     "environment": Key(
         _environment, "the name of an environment, or an empty text", "where model secrets are"
     ),
-    "runtime": Key(_runtime, "process, user or `docker: IMAGE`", "where an agent's processes live"),
+    "runtime": Key(
+        _runtime, "auto, process, user or `docker: IMAGE`", "where an agent's processes live"
+    ),
     "sessions": Key(
         _one_of(*SESSIONS), "auto, always or never", "whether artifacts keep agents' sessions"
     ),

@@ -8,7 +8,9 @@ arguments made by us are passed; outside text travels by standard input or file.
 from __future__ import annotations
 
 import base64
+import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from ao_actions.errors import GitError, ToolMissingError
 
 _CONFIG = {
     "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
     "protocol.ext.allow": "never",
     "credential.helper": "",
     "http.lowSpeedLimit": "1000",
@@ -28,6 +31,10 @@ _CONFIG = {
     "advice.detachedHead": "false",
     "core.quotePath": "false",
 }
+
+
+# Of our environment; the token that it needs comes by configuration.
+_NOT_FOR_GIT = ("GITHUB_TOKEN", "GH_TOKEN", "AO_PUSH_TOKEN", "AO_METER", "ACTIONS_RUNTIME_TOKEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +130,13 @@ class Git:
                 "git was not found: install git 2.38 or newer and put it on PATH"
             ) from error
         driver = gitpython.cmd.Git(str(self.directory))
+        path = (env or {}).get("PATH") or os.environ.get("PATH", os.defpath)
         with tempfile.TemporaryFile() as stdin:
             stdin.write(input or b"")
             stdin.seek(0)
             try:
                 code, out, err = driver.execute(
-                    ["git", *args],
+                    [_program(path), *args],
                     istream=stdin,
                     with_extended_output=True,
                     with_exceptions=False,
@@ -145,6 +153,7 @@ class Git:
     def _environment(self, identity: Identity, extra: Mapping[str, str]) -> dict[str, str]:
         config = {**_CONFIG, **(self.remote.config() if self.remote else {})}
         env = {
+            **{name: "" for name in _NOT_FOR_GIT if name in os.environ},
             "LC_ALL": "C",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "",
@@ -202,6 +211,12 @@ class Git:
     def _explain(self, verb: str, err: str) -> str:
         lines = [line for line in err.strip().splitlines() if line]
         return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}"
+
+
+@functools.cache
+def _program(path: str) -> str:
+    """git's absolute path, looked up once: later an agent may have put one on PATH."""
+    return shutil.which("git", path=path) or "git"
 
 
 def porcelain_reasons(output: str) -> Sequence[str]:

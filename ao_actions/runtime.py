@@ -9,13 +9,24 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ao_actions import tainted
 from ao_actions.errors import AoError, AuthError
 
 PR_SET_DUMPABLE = 4  # prctl(2)
+PR_SET_CHILD_SUBREAPER = 36
+COMMAND_FILES = (
+    "GITHUB_ENV",
+    "GITHUB_PATH",
+    "GITHUB_OUTPUT",
+    "GITHUB_STATE",
+    "GITHUB_STEP_SUMMARY",
+)
+COMMAND_FOLDER = "_runner_file_commands"
 SUMMARY_LIMIT = 900_000  # bytes of the 1 MiB that GitHub takes per step
 
 
@@ -64,12 +75,23 @@ def hide() -> None:
     The agent may run as the same user. What Linux calls not dumpable can be neither traced nor
     read below /proc; root can do both.
     """
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def adopt_orphans(*, wanted: bool) -> bool:
+    """Whether what loses its parent below us becomes our child, from here on; only Linux can."""
+    return _prctl(PR_SET_CHILD_SUBREAPER, int(wanted))
+
+
+def _prctl(option: int, value: int) -> bool:
+    """False on another system than Linux."""
     if sys.platform != "linux":
-        return
+        return False
     import ctypes
 
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option})")
+    return True
 
 
 def number(name: str, *, default: int, env: Mapping[str, str] = os.environ) -> int:
@@ -137,6 +159,38 @@ def output(name: str, value: str, env: Mapping[str, str] = os.environ) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{name}={' '.join(value.split())}\n")
+
+
+@contextmanager
+def kept_commands(env: Mapping[str, str] = os.environ) -> Iterator[None]:
+    """Put the files by which steps command the runner back to what they were.
+
+    What runs as our user meanwhile finds them without a variable: they lie in one folder, those of
+    the step around ours too (actions/runner, FileCommandManager.cs), and set the environment and
+    PATH of later steps.
+    """
+    files = {Path(env[name]) for name in COMMAND_FILES if env.get(name)}
+    folders = {path.parent for path in files if path.parent.name == COMMAND_FOLDER}
+    modes = {folder: folder.stat().st_mode & 0o777 for folder in folders if folder.is_dir()}
+    files |= {path for folder in modes for path in folder.iterdir()}
+    before = {path: content for path in files if (content := tainted.read(path)) is not None}
+    try:
+        yield
+    finally:
+        for folder, mode in modes.items():
+            _only_these(folder, mode, set(before))
+        for path, content in before.items():
+            if tainted.read(path) != content:
+                tainted.write(path, content)
+
+
+def _only_these(folder: Path, mode: int, wanted: set[Path]) -> None:
+    """A real folder without anything that is not wanted."""
+    if folder.is_symlink() or not folder.is_dir():
+        tainted.folder(folder)
+    folder.chmod(mode)
+    for path in set(folder.iterdir()) - wanted:
+        tainted.remove(path)
 
 
 def mask(secret: str) -> None:

@@ -173,9 +173,18 @@ def problems(text: str) -> list[str]:
         ("agents: {name: a, model: 5}", "agents: a list of agents is wanted, not {'name': 'a', "),
         ("agents: command", "agents: a list of agents is wanted, not 'command' (the agent `comm"),
         ("agents: {name: a, command: b}", "agents: a list of agents is wanted, not {'name': 'a'"),
-        ("runtime: root", "runtime: process, user or `docker: IMAGE` is wanted, not 'root' (pro"),
-        ("runtime: {network: a}", "runtime: process, user or `docker: IMAGE` is wanted, not {'n"),
-        ("runtime: {docker: -v/:/}", "runtime: process, user or `docker: IMAGE` is wanted, not"),
+        (
+            "runtime: root",
+            "runtime: auto, process, user or `docker: IMAGE` is wanted",
+        ),
+        (
+            "runtime: {network: a}",
+            "runtime: auto, process, user or `docker: IMAGE` is wanted",
+        ),
+        (
+            "runtime: {docker: -v/:/}",
+            "runtime: auto, process, user or `docker: IMAGE` is wanted",
+        ),
         ("sessions: yes", "sessions: auto, always or never is wanted, not True"),
         ("branch_prefix: 'ao:'", "branch_prefix: a prefix is wanted, not 'ao:' (a branch name"),
         ("branch_prefix: /ao", "branch_prefix: a prefix is wanted, not '/ao' (letters, digits"),

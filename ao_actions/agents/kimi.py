@@ -90,19 +90,6 @@ class Kimi:
     def install(self, root: Path, /) -> Program:
         return install(PIN, root)
 
-    def refused_version(self, text: str, /) -> str | None:
-        """Why a program that says this of its version is not run; None if it may be."""
-        found = re.search(r"(\d+)\.(\d+)\.\d+", text)
-        if found is None:
-            return "it does not say its version"
-        major, minor = int(found[1]), int(found[2])
-        if major >= 2:
-            return None
-        if minor >= 52:
-            # With arguments it says so and ends with 0; without any it runs an installer.
-            return f"kimi-cli {found[0]} is a stub that downloads another program"
-        return f"kimi-cli {found[0]} is the legacy program and takes other arguments"
-
     def files(self, _assignment: Assignment, /) -> Mapping[str, str]:
         return {}
 

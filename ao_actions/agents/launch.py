@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ao_actions import tainted
 from ao_actions.agents.base import Agent, Assignment, Exit, Outcome, Program, Result, sentence
 from ao_actions.agents.process import Ended, supervise
 from ao_actions.agents.runtimes import PROCESS, Runtime
@@ -44,7 +44,7 @@ def run(
     AgentError for a configuration that cannot work; everything else is a Result.
     """
     assignment = _absolute(assignment)
-    argv = agent.argv(assignment, program)
+    argv = _placed(agent.argv(assignment, program), assignment.checkout)
     environment = environment_for(agent, assignment)
     transcript = _prepare(agent, assignment)
     try:
@@ -62,7 +62,16 @@ def run(
         detail = sentence(f"{agent.name} could not be started: {error}")
         return Result(outcome=Outcome.ERROR, detail=detail)
     result = agent.read(assignment, _exit(agent, assignment, ended, started=now))
+    if ended.stopped:
+        detail = f"{agent.name} was stopped: {ended.stopped}"
+        result = replace(result, outcome=Outcome.ERROR, detail=detail, until=None)
     return _masked(replace(result, transcript=transcript), assignment)
+
+
+def _placed(argv: Sequence[str], checkout: Path) -> list[str]:
+    """The command line; a program that is named by a relative path is the checkout's."""
+    program = str(checkout / argv[0]) if "/" in argv[0] else argv[0]
+    return [program, *argv[1:]]
 
 
 def environment_for(agent: Agent, assignment: Assignment) -> dict[str, str]:
@@ -139,28 +148,19 @@ def _prepare(agent: Agent, assignment: Assignment) -> Path:
     """Make the private directories, remove an earlier run's evidence, name a new transcript."""
     logs = assignment.scratch / "logs"
     for directory in (assignment.home, assignment.temporary, assignment.report.parent, logs):
-        if directory.is_symlink():  # an earlier run's doing
-            directory.unlink()
+        if directory.is_symlink() or not directory.is_dir():  # an earlier run's doing
+            tainted.remove(directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for relative in agent.evidence.values():
         if "*" not in relative:  # what a glob finds may be a session that is to be resumed
-            _remove(assignment.scratch / relative)
+            tainted.remove(assignment.scratch / relative)
     for name, content in agent.files(assignment).items():
-        path = assignment.scratch / name
-        _remove(path)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path = tainted.lead_to(assignment.scratch / name, assignment.scratch)
+        tainted.write(path, content.encode())
     count = len(list(logs.glob(f"{agent.name}.*.log")))
     transcript = logs / f"{agent.name}.{count + 1}.log"
-    _remove(transcript)
+    tainted.remove(transcript)
     return transcript
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _exit(agent: Agent, assignment: Assignment, ended: Ended, *, started: datetime) -> Exit:

@@ -1,11 +1,5 @@
-"""One program under supervision: bounded in time and output, and gone afterwards with all its kin.
-
-A process group is not enough. Claude Code starts each shell command in a session of its own
-(observed, 2.1.330), and a daemon makes itself one. So kin are found by three signs: the session
-that we started, a mark in the environment that children inherit, and descent from either.
-What clears its environment, leaves the session and outlives its parent escapes, unless it has a
-user of its own (`runtimes.User`), and so does what another user owns (sudo): the runner's own
-clean-up is the last resort. Without /proc (macOS) only the group is ended.
+"""One program under supervision: bounded in time, output, processes and disk, and gone afterwards
+with all its kin (`kin`).
 """
 
 from __future__ import annotations
@@ -26,24 +20,28 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import BinaryIO, Self
 
+from ao_actions.agents.kin import MARK, Family, adopting
+from ao_actions.agents.limits import Watch
 from ao_actions.agents.runtimes import PROCESS, Runtime
 
-MARK = "AO_PROCESS_MARK"
 TRANSCRIPT_LIMIT = 10_000_000
 STDOUT_LIMIT = 8_000_000
 STDERR_LIMIT = 1_000_000
 GRACE = 10.0  # seconds between TERM and KILL
 DRAIN = 2.0  # seconds for what the pipes still hold; only a process that escaped keeps them open
 POLL = 0.05
-PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a supervised program ended; `code` is negative for a signal."""
+    """How a supervised program ended; `code` is negative for a signal.
+
+    `stopped`: the limit for which we ended it, other than time; "" if none.
+    """
 
     code: int
     timed_out: bool
+    stopped: str = ""
     seconds: float
     stdout: bytes
     stderr: bytes
@@ -66,6 +64,7 @@ def supervise(
     started = time.monotonic()
     with (
         _stoppable() as obey,
+        adopting() as before,
         (stdin or Path(os.devnull)).open("rb") as given,
         transcript.open("wb") as log,
         subprocess.Popen(
@@ -79,18 +78,20 @@ def supervise(
         ) as process,
         _Capture(process, log, obey) as capture,
     ):
-        family = _Family(process.pid, mark, runtime)
+        family = Family(process, mark, runtime, before)
+        watch = Watch(cwd, family.count)
         try:
-            in_time = capture.until_exit(process, started + seconds)
-            if not in_time:
-                family.signal(signal.SIGTERM)
-                capture.until_exit(process, time.monotonic() + grace)
+            ended = capture.until_exit(process, started + seconds, watch)
+            if not ended and not watch.said:
+                family.terminate()
+                capture.until_exit(process, time.monotonic() + grace, watch)
         finally:
-            _end(process, family)
+            family.end()
         capture.drain(time.monotonic() + DRAIN)
         return Ended(
             code=process.returncode,
-            timed_out=not in_time,
+            timed_out=not ended and not watch.said,
+            stopped=watch.said,
             seconds=time.monotonic() - started,
             stdout=capture.stdout.value(),
             stderr=capture.stderr.value(),
@@ -211,12 +212,12 @@ class _Capture:
         self._selector.close()
         self._log.close()
 
-    def until_exit(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
-        """Read until the program itself ends (True) or the deadline passes (False)."""
+    def until_exit(self, process: subprocess.Popen[bytes], deadline: float, watch: Watch) -> bool:
+        """Read until the program itself ends (True), or its time or a limit does (False)."""
         while process.poll() is None:
             self._obey()
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or watch.broken():
                 return False
             self._pump(min(left, POLL))
         return True
@@ -234,91 +235,3 @@ class _Capture:
                 self._log.feed(chunk)
             else:
                 self._selector.unregister(key.fileobj)
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process: its id alone may mean another one later."""
-
-    pid: int
-    started: int  # in clock ticks since the machine's start
-
-
-class _Family:
-    """A supervised program and its kin. Who was seen to belong to it, stays so."""
-
-    def __init__(self, leader: int, mark: str, runtime: Runtime) -> None:
-        self._leader = leader
-        self._mark = mark
-        self._runtime = runtime
-        self._known: frozenset[Process] = frozenset()
-
-    def signal(self, number: signal.Signals) -> bool:
-        """Signal them all; whether there was one that we may signal, and have to look for again."""
-        # Look first: a parent's end hides its children's descent.
-        owner = self._runtime.owner
-        self._known = kin(self._leader, self._mark, known=self._known, owner=owner)
-        if number is signal.SIGKILL or not self._known:
-            _send(os.killpg, self._leader, number)
-        # Each of them once: many programs take a second TERM for "at once".
-        reached = [_send(self._runtime.send, process.pid, number) for process in self._known]
-        return any(reached)
-
-
-def _end(process: subprocess.Popen[bytes], family: _Family) -> None:
-    """Kill the program and its kin until none is left; bounded, for some cannot be killed."""
-    for _ in range(100):
-        alive = family.signal(signal.SIGKILL)
-        process.poll()
-        if not alive:
-            break
-        time.sleep(POLL / 5)
-    process.wait()
-
-
-def _send(send: Callable[[int, int], None], target: int, number: signal.Signals) -> bool:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        send(target, number)
-        return True
-    return False
-
-
-def kin(
-    leader: int,
-    mark: str,
-    *,
-    known: frozenset[Process] = frozenset(),
-    owner: int | None = None,
-) -> frozenset[Process]:
-    """The live processes that belong to a supervised program: by session, mark or descent, or by
-    the user that is its own."""
-    parents: dict[Process, int] = {}
-    found: set[Process] = set()
-    wanted = f"{MARK}={mark}".encode()
-    for entry in PROC.glob("[0-9]*"):
-        # A process may end while we look at it, and others' environments are not ours to read.
-        with contextlib.suppress(OSError):
-            # "pid (name) state ppid pgrp session ...": the name may hold anything, also ")".
-            fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
-            if fields[0] in (b"Z", b"X"):
-                continue
-            process = Process(int(entry.name), int(fields[19]))
-            parents[process] = int(fields[1])
-            in_session = int(fields[3]) == leader
-            if (
-                in_session
-                or process in known
-                or entry.stat().st_uid == owner
-                or wanted in (entry / "environ").read_bytes().split(b"\0")
-            ):
-                found.add(process)
-    return _with_descendants(found, parents)
-
-
-def _with_descendants(found: set[Process], parents: Mapping[Process, int]) -> frozenset[Process]:
-    while True:
-        pids = {process.pid for process in found}
-        more = {process for process, parent in parents.items() if parent in pids} - found
-        if not more:
-            return frozenset(found)
-        found = found | more

@@ -7,6 +7,8 @@ does the rest. What runs in it can read and write its folders and nothing else o
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import os
 import pwd
 import shutil
@@ -19,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ao_actions.agents import limits
 from ao_actions.agents.base import last_line
 from ao_actions.errors import AgentError
 
@@ -41,6 +44,9 @@ class Runtime(Protocol):
     def send(self, pid: int, number: int) -> None:
         """Signal one of its processes. ProcessLookupError, PermissionError as `os.kill`."""
 
+    def clear(self) -> None:
+        """End all processes of its own user at once, where it has one."""
+
     def lend(self, *folders: Path) -> AbstractContextManager[None]:
         """Its folders for as long as it runs, the first to work in; it writes to no others.
 
@@ -56,10 +62,19 @@ class Process:
     def call(
         self, argv: Sequence[str], environment: Mapping[str, str]
     ) -> tuple[list[str], dict[str, str]]:
-        return list(argv), dict(environment)
+        _must_be_there(argv[0], environment)
+        return [*limits.held(), *argv], dict(environment)
 
     def send(self, pid: int, number: int) -> None:
-        os.kill(pid, number)
+        try:
+            os.kill(pid, number)
+        except PermissionError:  # it has used sudo
+            if not may_be_root():
+                raise
+            _kill_as_root(pid, number)
+
+    def clear(self) -> None:
+        """It has no user of its own."""
 
     @contextmanager
     def lend(self, *_folders: Path) -> Iterator[None]:
@@ -78,13 +93,19 @@ class User:
     def call(
         self, argv: Sequence[str], environment: Mapping[str, str]
     ) -> tuple[list[str], dict[str, str]]:
-        return [*self._become(environment), *argv], dict(environment)
+        _must_be_there(argv[0], environment)
+        return [*self._become(environment), *limits.held(), *argv], dict(environment)
 
     def send(self, pid: int, number: int) -> None:
         if os.geteuid() == 0:
             os.kill(pid, number)
         else:
-            _as_root("kill", f"-{signal.Signals(number).name[3:]}", str(pid), check=False)
+            _kill_as_root(pid, number)
+
+    def clear(self) -> None:
+        # -1: whatever this user may signal. The kernel does it in one go, also to a fork bomb.
+        with contextlib.suppress(AgentError):
+            _run(*self._become({}), limits.tool("kill"), "-KILL", "-1", check=False)
 
     @contextmanager
     def lend(self, *folders: Path) -> Iterator[None]:
@@ -105,14 +126,16 @@ class User:
             _as_root("chown", "-R", "-h", f"{os.geteuid()}:{os.getegid()}", *there)
 
     def _become(self, environment: Mapping[str, str]) -> list[str]:
-        """The beginning of a command line that is to run as this user."""
+        """The beginning of a command line that is to run as this user, and never as root again."""
+        user = self._user()
+        ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+        drop = [limits.tool("setpriv"), *ids, "--no-new-privs", "--"]
         if os.geteuid() == 0:
-            user = self._user()
-            ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-            return ["setpriv", *ids, "--no-new-privs", "--"]
-        kept = f"--preserve-env={','.join(environment)}"  # by name: values stand in process lists
+            return drop
+        # by name: values stand in process lists
+        kept = [f"--preserve-env={','.join(environment)}"] if environment else []
         path = environment.get("PATH", os.defpath)  # sudo puts its own in its place
-        return ["sudo", "-n", kept, "-u", self.name, "--", "env", f"PATH={path}"]
+        return [limits.tool("sudo"), "-n", *kept, "--", *drop, limits.tool("env"), f"PATH={path}"]
 
     def _user(self) -> pwd.struct_passwd:
         for _ in range(2):
@@ -148,6 +171,7 @@ class Docker:
     network: str = "host"
     owner: int | None = None
     _folders: list[Path] = field(default_factory=list)
+    _containers: list[str] = field(default_factory=list)
 
     def call(
         self, argv: Sequence[str], environment: Mapping[str, str]
@@ -157,16 +181,21 @@ class Docker:
         mounts = [f"--volume={folder}:{folder}" for folder in self._folders]
         if self.programs.exists():
             mounts.append(f"--volume={self.programs}:{self.programs}:ro")
+        name = f"ao-{uuid.uuid4().hex}"
+        self._containers[:] = [name]
         options = [
             "--rm",
             "--init",
             "--interactive",
-            f"--name=ao-{uuid.uuid4().hex}",
+            f"--name={name}",
             f"--network={self.network}",
             f"--user={os.geteuid()}:{os.getegid()}",
             f"--workdir={self._folders[0]}",
             "--cap-drop=ALL",
             "--security-opt=no-new-privileges",
+            f"--pids-limit={limits.TASKS}",
+            "--ulimit=core=0",
+            f"--ulimit=fsize={limits.USED}",
             *mounts,
             *(f"--env={name}" for name in inside),
         ]
@@ -175,6 +204,11 @@ class Docker:
 
     def send(self, pid: int, number: int) -> None:
         os.kill(pid, number)  # the client hands it on to the container
+
+    def clear(self) -> None:
+        for name in self._containers:  # it may outlive its client
+            with contextlib.suppress(AgentError):
+                _run("docker", "kill", name, check=False)
 
     @contextmanager
     def lend(self, *folders: Path) -> Iterator[None]:
@@ -198,9 +232,34 @@ def _has_processes(uid: int) -> bool:
     return False
 
 
-def _as_root(*argv: str, check: bool = True) -> None:
-    prefix = () if os.geteuid() == 0 else ("sudo", "-n")
-    _run(*prefix, *argv, check=check)
+@functools.cache
+def may_be_root() -> bool:
+    """Whether we are root, or `sudo` asks for no password."""
+    if os.geteuid() == 0:
+        return True
+    argv = [limits.tool("sudo"), "-n", "true"]
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(argv, capture_output=True, timeout=_TIMEOUT, check=False)
+        return done.returncode == 0
+    return False
+
+
+def _kill_as_root(pid: int, number: int) -> None:
+    _as_root("kill", f"-{signal.Signals(number).name[3:]}", str(pid), check=False)
+
+
+def _must_be_there(program: str, environment: Mapping[str, str]) -> None:
+    """What stands before it in the command line would say so in its own words.
+
+    :raises FileNotFoundError: there is no such program
+    """
+    if shutil.which(program, path=environment.get("PATH", os.defpath)) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+
+
+def _as_root(name: str, *argv: str, check: bool = True) -> None:
+    prefix = () if os.geteuid() == 0 else (limits.tool("sudo"), "-n")
+    _run(*prefix, limits.tool(name), *argv, check=check)
 
 
 def _run(*argv: str, check: bool = True) -> None:

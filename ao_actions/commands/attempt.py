@@ -42,7 +42,10 @@ def work(task: int, epoch: int, root: Path | None) -> None:
     from ao_actions.work import session
 
     attempt = _attempt(task, root)
-    done = session.work(attempt, task, epoch)
+    with runtime.kept_commands():
+        done = session.work(attempt, task, epoch)
+    if done:
+        runtime.summary(session.cage(attempt).said)
     runtime.output("handoff", str(attempt.places.handoff) if done else "")
     runtime.output("outcome", done.outcome.value if done else "superseded")
 
@@ -51,13 +54,14 @@ def _attempt(task: int, root: Path | None) -> Attempt:
     import os
 
     from ao_actions import runtime
+    from ao_actions.agents import cage
     from ao_actions.git import Remote
     from ao_actions.work import session, workspace
 
     runtime.hide()  # the token in our environment is not the agent's to read
     job = runtime.Job.current()
     config, client, ledger = opened(None)
-    shared = config.runtime.kind == "user"
+    shared = cage.settle(config.runtime.kind, os.environ).kind == "user"
     places = workspace.places(os.environ, client.repository, task, shared=shared)
     return session.Attempt(
         client=client,

@@ -55,7 +55,7 @@ def _runtime() -> dict[str, Any]:
         "required": ["docker"],
         "additionalProperties": False,
     }
-    return {"anyOf": [_choice(("process", "user")), container]}
+    return {"anyOf": [_choice(("auto", "process", "user")), container]}
 
 
 def _budget() -> dict[str, Any]:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ao_actions import tainted
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
 from ao_actions.work import handoff, workspace
 from ao_actions.work.workspace import Places
 
+# The agent may have written a ~/.gitconfig, and a filter in it is a program.
+_ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 DEPTH = 50  # enough history for an agent to look at, and cheap to fetch
 
 
@@ -93,6 +97,22 @@ def adopt(checkout: Checkout, bundle_: Path) -> bool:
     return fits
 
 
+def sealed(checkout: Checkout) -> Checkout:
+    """The checkout with a new store, without a remote, that borrows the objects of the old one.
+
+    An agent that has our user may have written the old one's configuration: it names programs.
+    """
+    old = checkout.store.directory
+    new = old.with_name("sealed.git")
+    tainted.remove(new)
+    git = Git.scratch(new)
+    (new / "objects" / "info" / "alternates").write_text(f"{old / 'objects'}\n", encoding="utf-8")
+    shallow = tainted.read(old / "shallow")
+    if shallow is not None:
+        (new / "shallow").write_bytes(shallow)
+    return replace(checkout, store=git)
+
+
 def commit(checkout: Checkout) -> str | None:
     """The checkout's files as one commit in the store, or None when nothing has changed.
 
@@ -103,30 +123,43 @@ def commit(checkout: Checkout) -> str | None:
         "GIT_WORK_TREE": str(checkout.path),
         "GIT_DIR": str(checkout.store.directory),
         "GIT_INDEX_FILE": str(checkout.store.directory / "handoff.index"),
-        # the agent may have written a ~/.gitconfig, and a filter in it is a program
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
+        **_ALONE,
     }
     store = checkout.store
     (store.directory / "handoff.index").unlink(missing_ok=True)
     store.run("read-tree", checkout.start, env=work_tree)
+    _leave_alone(store, work_tree)
     local = Git(checkout.path)
     local.run("add", "--all", "--", ".", env=work_tree)
     tree = store.run("write-tree", env=work_tree)
-    if checkout.merging is None and tree == store.run("rev-parse", f"{checkout.start}^{{tree}}"):
+    if checkout.merging is None and tree == _tree(checkout):
         return None
     parents = ["-p", checkout.start]
     parents += ["-p", checkout.merging] if checkout.merging else []
     return store.run("commit-tree", tree, *parents, "-m", "An agent's work", env=work_tree)
 
 
+def _leave_alone(store: Git, work_tree: Mapping[str, str]) -> None:
+    """Submodules stay what they were: to compare one, git would run git in it, as the agent has
+    configured it there."""
+    listed = store.run("ls-files", "--stage", "-z", env=work_tree).split("\0")
+    links = [line.partition("\t")[2] for line in listed if line.startswith("160000 ")]
+    names = "".join(f"{name}\0" for name in links).encode()
+    store.run("update-index", "-z", "--skip-worktree", "--stdin", input=names, env=work_tree)
+
+
+def _tree(checkout: Checkout) -> str:
+    return checkout.store.run("rev-parse", f"{checkout.start}^{{tree}}", env=_ALONE)
+
+
 def bundle(checkout: Checkout, commit_: str, folder: Path) -> None:
     """Pack the commit, without the history that everybody has, into the hand-off."""
     folder.mkdir(parents=True, exist_ok=True)
     excluded = [f"^{checkout.start}"] + ([f"^{checkout.merging}"] if checkout.merging else [])
-    checkout.store.run("update-ref", handoff.BUNDLE_REF, commit_)
+    checkout.store.run("update-ref", handoff.BUNDLE_REF, commit_, env=_ALONE)
     path = str((folder / handoff.BUNDLE).absolute())
-    checkout.store.run("bundle", "create", "--quiet", path, handoff.BUNDLE_REF, *excluded)
+    line = ("bundle", "create", "--quiet", path, handoff.BUNDLE_REF, *excluded)
+    checkout.store.run(*line, env=_ALONE)
 
 
 def changed_files(checkout: Checkout, commit_: str) -> list[str]:

@@ -82,6 +82,14 @@ def choose(agent: Agent, environment: Mapping[str, str]) -> Metering:
     return Metering(endpoint=None, why_not=f"it holds no key for {agent.name}")
 
 
+def close(environment: Mapping[str, str]) -> None:
+    """End the meter of an attempt, if there is one; it ends by itself if this does not reach it."""
+    said = environment.get(VARIABLE, "").split()
+    with contextlib.suppress(AoError):
+        if said:
+            Meter.parse(said[0]).close()
+
+
 def start(agent: Agent, environment: Mapping[str, str], *, usd: float | None, seconds: int) -> str:
     """Start the meter for an agent; the words of AO_METER, or "" where there is nothing to hold.
 

@@ -6,14 +6,16 @@ that a hand-off is written whatever happens.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ao_actions.agents import AGENTS, Agent, Assignment, Result
+from ao_actions import tainted
+from ao_actions.agents import AGENTS, Agent, Assignment, Result, runtimes
 from ao_actions.agents import Outcome as Said
+from ao_actions.agents import cage as cages
+from ao_actions.agents.cage import Cage
 from ao_actions.agents.launch import secrets_of
 from ao_actions.agents.runtimes import PROCESS, Docker, Runtime, User
 from ao_actions.config import Config
@@ -73,13 +75,20 @@ def work(attempt: Attempt, issue: int, epoch: int) -> Handoff | None:
 
     :raises AoError: GitHub or the ledger could not be read; nothing was started
     """
+    try:
+        return _worked(attempt, issue, epoch)
+    finally:
+        metering.close(attempt.environment)
+
+
+def _worked(attempt: Attempt, issue: int, epoch: int) -> Handoff | None:
     record = attempt.ledger.read().book.tasks.get(issue)
     refusal = superseded(attempt, record, issue, epoch)
     if refusal is not None or record is None or record.claim is None:
         attempt.say(f"superseded: {refusal}")
         return None
     workspace.own(attempt.places)
-    shutil.rmtree(attempt.places.handoff, ignore_errors=True)
+    tainted.remove(attempt.places.handoff)
     started = time.monotonic()
     try:
         done = _attempt(attempt, record, record.claim)
@@ -107,10 +116,12 @@ def start_meter(attempt: Attempt, issue: int, epoch: int) -> str:
     agent = _agent(record.claim)
     usd, seconds = record.claim.reserved.usd or None, (attempt.config.minutes + 15) * 60
     said = metering.start(agent, attempt.environment, usd=usd, seconds=seconds)
-    names = " or ".join((*agent.credentials, *agent.secrets)) or "nothing"
-    attempt.say(
-        f"the meter holds {said.split()[-1]}" if said else f"no meter: {agent.name} has no {names}"
-    )
+    if said:
+        attempt.say(f"the meter holds {said.split()[-1]}")
+    elif agent.credentials:
+        attempt.say(f"no meter: {agent.name} has no {' or '.join(agent.credentials)}")
+    else:
+        attempt.say(f"no meter: {agent.name} cannot be pointed at it")
     return said
 
 
@@ -153,8 +164,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
         base=claim.base,
         merge=claim.reason is Phase.CONFLICTED,
     )
-    shutil.rmtree(places.scratch, ignore_errors=True)
-    places.scratch.mkdir(parents=True)
+    tainted.folder(places.scratch)
     assigned = reading.assigned(
         attempt.client, record, claim, places.scratch / "checks", attempt.config.bots
     )
@@ -167,6 +177,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     attempt.say(f"{claim.agent} works on #{record.issue} at {tree.start[:7]} ({claim.reason})")
     measured = metering.choose(agent, attempt.environment)
     attempt.say(_metered(measured))
+    attempt.say(cage(attempt).said)
     assignment = _assignment(attempt, agent, claim, measured)
     with earlier.find(attempt.client, record) as left:
         if tree.merging is None and (bundle := left.bundle(places.scratch / "earlier")):
@@ -184,13 +195,11 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
             now=attempt.client.now,
             say=attempt.say,
         )
-    try:
-        result, verified = turns.play()
-        result = measured.judge(result)
-        if session is None and _unanswered(result):
-            result = replace(result, session=None)
-    finally:
-        measured.close()
+    result, verified = turns.play()
+    result = measured.judge(result)
+    if session is None and _unanswered(result):
+        result = replace(result, session=None)
+    tainted.folder(places.handoff)  # where the agent has our user, it may have left a link there
     done = _pack(attempt, tree, _keep(attempt, agent, assignment, result), verified)
     return replace(done, skipped=skipped)
 
@@ -234,11 +243,15 @@ def _agent(claim: Claim) -> Agent:
     return agent
 
 
+def cage(attempt: Attempt) -> Cage:
+    return cages.settle(attempt.config.runtime.kind, attempt.environment)
+
+
 def _runtime(attempt: Attempt) -> Runtime:
     settings = attempt.config.runtime
-    match settings.kind:
+    match cage(attempt).kind:
         case "user":
-            return User()
+            return User(runtimes.USER)
         case "docker":
             return Docker(settings.image, attempt.places.agents, settings.network)
         case _:
@@ -289,9 +302,9 @@ def _keep(attempt: Attempt, agent: Agent, assignment: Assignment, result: Result
 
 def _keep_transcript(folder: Path, assignment: Assignment, result: Result) -> None:
     """The transcript, without the keys that the agent was given."""
-    if result.transcript is None or not result.transcript.exists():
+    content = tainted.read(result.transcript) if result.transcript else None
+    if content is None:
         return
-    content = result.transcript.read_bytes()
     for secret in secrets_of(assignment):
         content = content.replace(secret.encode(), b"***")
     (folder / handoff.TRANSCRIPT).write_bytes(content)
@@ -306,6 +319,7 @@ def _pack(
     """The hand-off from what the agent said and what git shows: git decides on changes."""
     outcome = OUTCOMES[result.outcome]
     detail = result.detail
+    tree = checkout.sealed(tree)
     commit = checkout.commit(tree)
     failed = [v.command for v in verified if not v.passed]
     if outcome is Outcome.CHANGES and commit is None:

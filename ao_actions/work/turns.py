@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ao_actions import tainted
 from ao_actions.agents import Agent, Assignment, Program, Result, run
 from ao_actions.agents import Outcome as Said
 from ao_actions.agents.runtimes import Runtime
@@ -75,7 +76,7 @@ class Turns:
         return _added(last, result)
 
     def _turn(self, told: str, session: str | None, deadline: float) -> Result:
-        self.assignment.brief.write_text(told, encoding="utf-8")
+        tainted.write(self.assignment.brief, told.encode())
         seconds = max(1, int(deadline - time.monotonic()))
         assignment = replace(self.assignment, seconds=seconds, session=session)
         return run(

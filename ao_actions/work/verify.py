@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ao_actions import tainted
 from ao_actions.agents.base import Assignment, printable
 from ao_actions.agents.process import supervise
 from ao_actions.agents.runtimes import PROCESS, Runtime
@@ -30,6 +31,8 @@ def run(
     scratch = assignment.scratch
     for command in commands:
         environment = _environment(scratch)
+        transcript = tainted.lead_to(scratch / "logs" / "verify.log", scratch)
+        tainted.write(transcript, b"")
         with runtime.lend(assignment.checkout, scratch):
             ended = supervise(
                 ["bash", "-euo", "pipefail", "-c", command],
@@ -37,22 +40,21 @@ def run(
                 environment=environment,
                 stdin=None,
                 seconds=max(1.0, seconds),
-                transcript=scratch / "logs" / "verify.log",
+                transcript=transcript,
                 runtime=runtime,
             )
-        passed = ended.code == 0 and not ended.timed_out
+        passed = ended.code == 0 and not ended.timed_out and not ended.stopped
         results.append(Verification(command=command, passed=passed))
         if not passed and not failure:
             out = printable((ended.stdout + b"\n" + ended.stderr).decode(errors="replace"))
-            ending = " (it ran out of time)" if ended.timed_out else ""
+            reason = "it ran out of time" if ended.timed_out else ended.stopped
+            ending = f" ({reason})" if reason else ""
             failure = f"$ {command}{ending}\n{out.strip()[-SHOWN:]}"
     return tuple(results), failure
 
 
 def _environment(scratch: Path) -> dict[str, str]:
-    home = scratch / "home"
-    home.mkdir(parents=True, exist_ok=True)
-    (scratch / "logs").mkdir(parents=True, exist_ok=True)
+    home = tainted.lead_to(scratch / "home" / "any", scratch).parent
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),

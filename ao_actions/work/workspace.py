@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -98,6 +99,7 @@ def own(places: Places) -> None:
     folder = places.checkout.parent
     marker = folder / MARKER
     if marker.exists():
+        _must_be_ours(folder)
         return
     for there in (places.checkout, places.scratch, places.store, places.handoff):
         if there.exists():
@@ -109,10 +111,21 @@ def own(places: Places) -> None:
     marker.write_text(json.dumps({"made_by": "ao-actions"}) + "\n", encoding="utf-8")
 
 
+def _must_be_ours(folder: Path) -> None:
+    """Another user of the machine may have made it, below /tmp, with what they like in it."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise ConfigError(
+            f"{folder} belongs to another user, or is a link: take it away, or set AO_WORK_ROOT to "
+            "another folder"
+        )
+
+
 def leave(places: Places) -> None:
     """Take away what an attempt leaves on a machine that stays: all but the hand-off."""
     if places.mirror is not None:
-        for folder in (places.checkout, places.scratch, places.store):
+        sealed = places.store.with_name("sealed.git")
+        for folder in (places.checkout, places.scratch, places.store, sealed):
             shutil.rmtree(folder, ignore_errors=True)
 
 

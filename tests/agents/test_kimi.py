@@ -258,22 +258,6 @@ def test_how_it_is_called(assign: MakeAssignment) -> None:
     assert not [name for name in KIMI.environment(assign()) if name.startswith("KIMI_MODEL")]
 
 
-@pytest.mark.parametrize(
-    ("said", "why"),
-    [
-        ("2.1.0", ""),
-        ("kimi version 2.3.1\n", ""),
-        ("kimi, version 1.51.0", "kimi-cli 1.51.0 is the legacy program"),
-        ("kimi, version 1.52.0", "kimi-cli 1.52.0 is a stub"),
-        ("kimi-cli is no longer maintained...", "does not say its version"),
-    ],
-)
-def test_versions_that_are_refused(said: str, why: str) -> None:
-    refused = KIMI.refused_version(said)
-    assert (refused is not None) is bool(why)
-    assert why in (refused or "")
-
-
 # ---- the real program -----------------------------------------------------------------------
 
 Play = Callable[..., Result]

@@ -122,7 +122,7 @@ def test_a_window_keeps_head_and_tail(limit: int, chunks: list[bytes]) -> None:
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         supervise(
-            ["./nowhere"],
+            [str(tmp_path / "nowhere")],
             cwd=tmp_path,
             environment={},
             stdin=None,

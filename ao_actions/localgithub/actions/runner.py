@@ -237,7 +237,7 @@ class Runner:
             | {
                 "SHA_REF": str(github["sha"]),  # act's name for GITHUB_SHA
                 "RUNNER_NAME": leg.job.runner_name or "",
-                "RUNNER_ENVIRONMENT": "github-hosted",
+                "RUNNER_ENVIRONMENT": "self-hosted",  # it is: this machine stays
                 "ACTIONS_RESULTS_URL": f"{github['api_url']}/actions-results",
             }
         )

@@ -10,8 +10,9 @@ from ao_actions.agents import AGENTS
 from ao_actions.agents.install import find_npm
 from ao_actions.config import AgentSettings
 from ao_actions.errors import AgentError, ToolMissingError
-from ao_actions.setup.doctor.check import Check, Finding, fail, ok, warn
-from ao_actions.setup.doctor.context import Context
+from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, warn
+from ao_actions.setup.doctor.context import WORK, Context
+from ao_actions.setup.doctor.files import HOSTED, runner_of
 
 
 def _agents(context: Context) -> Finding:
@@ -63,4 +64,40 @@ def _named(names: list[str]) -> str:
     return ", ".join(f"{name} {AGENTS[name].version}" for name in names)
 
 
-CHECKS = (Check("agents", "an agent that cannot be installed costs an attempt each time", _agents),)
+def _cage(context: Context) -> Finding:
+    """By the runner's label, for doctor runs elsewhere; the job's summary says how it was."""
+    kind, labels = context.config.runtime.kind, _labels(context)
+    where = ", ".join(labels)
+    if kind == "docker":
+        return ok(f"on {where} the agent runs in a container of its own")
+    others = [label for label in labels if label.startswith(("macos-", "windows-"))]
+    if kind == "user" and others:
+        return fail(f"`runtime: user` takes Linux, and {where} is none", "`runner` in ao.yml")
+    if kind == "user":
+        return ok(f"on {where} the agent runs under a user of its own")
+    if kind == "process" or others or any("self-hosted" in label for label in labels):
+        return warn(
+            f"on {where} the agent runs as the runner's own user: it can read and change what that "
+            "user can, also the programs of the job's later steps, and use sudo if that user can",
+            "`runtime: user` in ao.yml, on Linux with root or sudo without a password and one "
+            "runner for each machine; or `runtime: docker: IMAGE`",
+        )
+    if not all(HOSTED.fullmatch(label) for label in labels):
+        return unknown(
+            f"on {where} the agent has a user of its own if that is a runner of GitHub's",
+            "the summary of its job says so; on a machine of yours set `runtime: user`",
+        )
+    return ok(f"on {where} the agent runs under a user of its own")
+
+
+def _labels(context: Context) -> list[str]:
+    for file in context.ours:
+        if file.path == WORK and "agent" in file.jobs:
+            return runner_of(file.jobs["agent"])
+    return [context.config.runner]
+
+
+CHECKS = (
+    Check("agents", "an agent that cannot be installed costs an attempt each time", _agents),
+    Check("cage", "an agent that was talked into it takes all that its user can get at", _cage),
+)

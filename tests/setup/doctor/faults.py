@@ -50,7 +50,7 @@ class Fault:
 
 CONFIG_BLINDS = (
     *("schedule", "drift", "exposure", "ci-names", "self-review", "create-pulls", "ci-approval"),
-    *("push-rules", "secrets", "push-secret", "environment", "ledger", "labels", "agents"),
+    *("push-rules", "secrets", "push-secret", "environment", "ledger", "labels", "agents", "cage"),
 )
 ADMIN = (
     *("create-pulls", "default-permissions", "allowed-actions", "sha-pinning", "stop"),
@@ -448,5 +448,39 @@ FAULTS = (
         plant=lambda s: s.write(ao=CONFIG.replace("claude-code", "claude")),
         says="not known: claude",
         blinds=("drift",),
+    ),
+    Fault(
+        check="cage",
+        name="our own user, by choice",
+        plant=lambda s: s.configure(f"{CONFIG}runtime: process\n"),
+        says="on ubuntu-latest the agent runs as the runner's own user",
+        level="warn",
+    ),
+    Fault(
+        check="cage",
+        name="a machine of one's own",
+        plant=lambda s: s.configure(f"{CONFIG}runner: self-hosted\n"),
+        says="on self-hosted the agent runs as the runner's own user",
+        level="warn",
+    ),
+    Fault(
+        check="cage",
+        name="no Linux",
+        plant=lambda s: s.configure(f"{CONFIG}runner: macos-15\n"),
+        says="on macos-15 the agent runs as the runner's own user",
+        level="warn",
+    ),
+    Fault(
+        check="cage",
+        name="a user where there can be none",
+        plant=lambda s: s.configure(f"{CONFIG}runner: macos-15\nruntime: user\n"),
+        says="`runtime: user` takes Linux",
+    ),
+    Fault(
+        check="cage",
+        name="a label that says nothing",
+        plant=lambda s: s.configure(f"{CONFIG}runner: big-box\n"),
+        says="if that is a runner of GitHub's",
+        level="unknown",
     ),
 )
