@@ -14,7 +14,6 @@ from pathlib import Path
 from ao_actions.agents import namespace
 from ao_actions.agents.egress import LOOPBACK, Egress
 from ao_actions.agents.gate import Gate
-from ao_actions.agents.limits import tool
 from ao_actions.agents.namespace import Namespace
 from ao_actions.agents.runtimes import User
 from ao_actions.errors import AgentError
@@ -67,10 +66,7 @@ class Confined(User):
                 self.say(f"refused on the agent's way out: {why}")
 
     def _enter(self) -> list[str]:
-        """A mount namespace is entered at its root, so the folder to work in is named."""
-        if self._space is None:
-            return []
-        return [*self._space.enter(), tool("env"), f"--chdir={self._folder}"]
+        return self._space.enter(self._folder) if self._space is not None else []
 
 
 def _variables(space: Namespace) -> dict[str, str]:

@@ -7,6 +7,7 @@ a name nor a file.
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -16,11 +17,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ao_actions.agents import namespace_entry, namespace_exec
 from ao_actions.agents.base import last_line
 from ao_actions.agents.limits import tool
 from ao_actions.errors import AgentError
 
-_ENTRY = Path(__file__).with_name("namespace_entry.py")
+_ENTRY = Path(namespace_entry.__file__)
+_EXEC = Path(namespace_exec.__file__)
+_PYTHON = (sys.executable, "-I", "-S")
 _SECONDS = 60  # two cores may be busy
 
 
@@ -33,15 +37,12 @@ class Namespace:
     mounts: int
     listeners: tuple[socket.socket, ...]
 
-    def enter(self) -> list[str]:
-        """The beginning of a command line of root's that is to run in it."""
+    def enter(self, folder: Path) -> list[str]:
+        """The beginning of a command line of root's that is to run in it, in a folder. (A mount
+        namespace is entered at its root.)"""
         ours = f"/proc/{os.getpid()}/fd"
-        return [
-            tool("nsenter"),
-            f"--net={ours}/{self.network}",
-            f"--mount={ours}/{self.mounts}",
-            "--",
-        ]
+        spaces = (f"--net={ours}/{self.network}", f"--mount={ours}/{self.mounts}")
+        return [tool("nsenter"), *spaces, "--", *_PYTHON, str(_EXEC), str(folder)]
 
 
 @contextmanager
@@ -60,6 +61,8 @@ def opened(ports: Sequence[int]) -> Iterator[Namespace]:
 
 
 def _made(ports: Sequence[int]) -> Namespace:
+    if (machine := platform.machine()) not in namespace_exec.MACHINES:
+        raise AgentError(f"{machine} is none of {', '.join(namespace_exec.MACHINES)}")
     with (
         tempfile.TemporaryDirectory(prefix="ao-") as private,
         socket.socket(socket.AF_UNIX) as listener,
@@ -81,9 +84,8 @@ def _made(ports: Sequence[int]) -> Namespace:
 
 
 def _enter_once(arguments: list[str]) -> None:
-    root = () if os.geteuid() == 0 else (tool("sudo"), "-n")
-    python = (sys.executable, "-I", "-S", str(_ENTRY))
-    argv = [*root, tool("unshare"), "--net", "--mount", "--", *python, *arguments]
+    root = () if os.geteuid() == 0 else ("sudo", "-n")
+    argv = [*root, "unshare", "--net", "--mount", "--", *_PYTHON, str(_ENTRY), *arguments]
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False

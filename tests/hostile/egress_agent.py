@@ -179,6 +179,29 @@ def ethernet_frames(said: bytes) -> str:
         return str(it.sendto(said, ("lo", 0)))
 
 
+@trick(r"Errno 97\b")
+def the_hypervisor(said: bytes) -> str:
+    return reach(socket.AF_VSOCK, (2, 1024), said)
+
+
+@trick(r"Errno 38\b")
+def sockets_by_io_uring(said: bytes) -> str:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(425, 1, ctypes.create_string_buffer(120)) < 0:
+        raise OSError(ctypes.get_errno(), "io_uring_setup")
+    return "made"
+
+
+@trick(r"Errno 38\b|^other machine$")
+def calls_by_another_table(said: bytes) -> str:
+    if os.uname().machine != "x86_64":
+        return "other machine"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(0x40000000 + 41, 40, 1, 0) < 0:
+        raise OSError(ctypes.get_errno(), "socket")
+    return "made"
+
+
 @trick(REFUSED)
 def a_ping(said: bytes) -> str:
     return reach(socket.AF_INET, ("192.0.2.1", 0), said, socket.SOCK_DGRAM)
