@@ -61,7 +61,7 @@ def _runtime() -> dict[str, Any]:
         "required": ["egress"],
         "additionalProperties": False,
     }
-    return {"anyOf": [_choice(("process", "user")), confined, container]}
+    return {"anyOf": [_choice(("auto", "process", "user")), confined, container]}
 
 
 def _budget() -> dict[str, Any]:
