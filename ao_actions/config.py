@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ao_actions.core import egress
 from ao_actions.core.policy import Budget, Labels, Policy
 from ao_actions.errors import ConfigError
 
@@ -36,11 +37,15 @@ class AgentSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSettings:
-    """Where an agent's processes live: "auto", "process", "user" or "docker" (with an image)."""
+    """Where an agent's processes live: "auto", "process", "user" or "docker" (with an image).
+
+    `egress`: the hosts that a "user" may reach (`core.egress.pattern`); None for all.
+    """
 
     kind: str = "auto"
     image: str = ""
     network: str = "host"
+    egress: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,9 +307,15 @@ def _agent(item: Any) -> AgentSettings:
 def _runtime(value: Any) -> RuntimeSettings:
     if value in ("auto", "process", "user"):
         return RuntimeSettings(kind=value)
+    if isinstance(value, dict) and set(value) == {"egress"}:
+        hosts = tuple(egress.pattern(name) for name in _lines(value["egress"]))
+        return RuntimeSettings(kind="user", egress=hosts)
     image = value.get("docker") if isinstance(value, dict) else None
     if image is None or not set(value) <= {"docker", "network"}:
-        raise ValueError("auto, process, user, or `docker: IMAGE` and, at will, `network: NAME`")
+        raise ValueError(
+            "auto, process, user, `egress: [HOSTS]`, or `docker: IMAGE` and, at will, "
+            "`network: NAME`"
+        )
     network = _line(value.get("network", "host"))
     for word in (_line(image), network):
         if word.startswith("-") or " " in word:
@@ -353,7 +364,9 @@ KEYS: Mapping[str, Key] = {
         _environment, "the name of an environment, or an empty text", "where model secrets are"
     ),
     "runtime": Key(
-        _runtime, "auto, process, user or `docker: IMAGE`", "where an agent's processes live"
+        _runtime,
+        "auto, process, user, `egress: [HOSTS]` or `docker: IMAGE`",
+        "where an agent's processes live",
     ),
     "sessions": Key(
         _one_of(*SESSIONS), "auto, always or never", "whether artifacts keep agents' sessions"

@@ -175,15 +175,19 @@ def problems(text: str) -> list[str]:
         ("agents: {name: a, command: b}", "agents: a list of agents is wanted, not {'name': 'a'"),
         (
             "runtime: root",
-            "runtime: auto, process, user or `docker: IMAGE` is wanted",
+            "runtime: auto, process, user, `egress: [HOSTS]` or `docker: IMAGE` is wanted, not '",
         ),
         (
             "runtime: {network: a}",
-            "runtime: auto, process, user or `docker: IMAGE` is wanted",
+            "runtime: auto, process, user, `egress: [HOSTS]` or `docker: IMAGE` is w",
         ),
         (
             "runtime: {docker: -v/:/}",
-            "runtime: auto, process, user or `docker: IMAGE` is wanted",
+            "runtime: auto, process, user, `egress: [HOSTS]` or `docker: IMAGE`",
+        ),
+        (
+            "runtime: {egress: [a.b], docker: c}",
+            "runtime: auto, process, user, `egress: [HOSTS]` or",
         ),
         ("sessions: yes", "sessions: auto, always or never is wanted, not True"),
         ("branch_prefix: 'ao:'", "branch_prefix: a prefix is wanted, not 'ao:' (a branch name"),
@@ -200,6 +204,26 @@ def problems(text: str) -> list[str]:
 def test_a_problem(text: str, problem: str) -> None:
     [line] = problems(text)
     assert line.startswith(f".github/ao.yml: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("value", "hosts"),
+    [
+        ("[]", ()),
+        ("Example.com.", ("example.com",)),
+        ("[a.example, '*.b.example']", ("a.example", "*.b.example")),
+    ],
+)
+def test_hosts_that_an_agent_may_reach(value: str, hosts: tuple[str, ...]) -> None:
+    read = config.parse(f"runtime: {{egress: {value}}}")
+    assert read.runtime == RuntimeSettings(kind="user", egress=hosts)
+
+
+@pytest.mark.parametrize("name", ["*", "*.com", "localhost", "10.0.0.1", "https://a.b", "a.b:443"])
+def test_what_is_no_host(name: str) -> None:
+    [line] = problems(f"runtime: {{egress: ['{name}']}}")
+    assert line.startswith(".github/ao.yml: runtime: ")
+    assert line.endswith("is no name of a host)")
 
 
 def test_all_problems_at_once() -> None:

@@ -129,13 +129,17 @@ class User:
         """The beginning of a command line that is to run as this user, and never as root again."""
         user = self._user()
         ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-        drop = [limits.tool("setpriv"), *ids, "--no-new-privs", "--"]
+        drop = [*self._enter(), limits.tool("setpriv"), *ids, "--no-new-privs", "--"]
         if os.geteuid() == 0:
             return drop
         # by name: values stand in process lists
         kept = [f"--preserve-env={','.join(environment)}"] if environment else []
         path = environment.get("PATH", os.defpath)  # sudo puts its own in its place
         return [limits.tool("sudo"), "-n", *kept, "--", *drop, limits.tool("env"), f"PATH={path}"]
+
+    def _enter(self) -> list[str]:
+        """What root enters before it becomes this user: see `confined`."""
+        return []
 
     def _user(self) -> pwd.struct_passwd:
         for _ in range(2):

@@ -46,6 +46,11 @@ class Meter:
         """The key that the agent gets instead of a real one. It opens this meter only."""
         return self.url.removeprefix("http://").partition("@")[0]
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on 127.0.0.1."""
+        return int(self._address.rpartition(":")[2])
+
     def base(self, name: str) -> str:
         """The base address of a provider, for the agent."""
         return f"http://{self._address}/{name}"

@@ -55,7 +55,13 @@ def _runtime() -> dict[str, Any]:
         "required": ["docker"],
         "additionalProperties": False,
     }
-    return {"anyOf": [_choice(("auto", "process", "user")), container]}
+    confined = {
+        "type": "object",
+        "properties": {"egress": _LINES},
+        "required": ["egress"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [_choice(("auto", "process", "user")), confined, container]}
 
 
 def _budget() -> dict[str, Any]:

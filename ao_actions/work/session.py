@@ -188,7 +188,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
             agent=agent,
             assignment=replace(assignment, session=session),
             program=agent.install(places.agents),
-            runtime=_runtime(attempt),
+            runtime=_runtime(attempt, measured),
             told=brief.write(assigned, attempt.config),
             note=left.note(),
             commands=attempt.config.verify,
@@ -247,8 +247,15 @@ def cage(attempt: Attempt) -> Cage:
     return cages.settle(attempt.config.runtime.kind, attempt.environment)
 
 
-def _runtime(attempt: Attempt) -> Runtime:
+def _runtime(attempt: Attempt, measured: Metering) -> Runtime:
     settings = attempt.config.runtime
+    if settings.egress is not None:
+        from ao_actions.agents.confined import Confined
+        from ao_actions.agents.egress import Egress
+
+        port = measured.meter.port if measured.meter is not None else None
+        egress = Egress(hosts=settings.egress, meter=port)
+        return Confined(runtimes.USER, egress=egress, say=attempt.say)
     match cage(attempt).kind:
         case "user":
             return User(runtimes.USER)

@@ -41,7 +41,7 @@ WRONG: dict[str, list[Any]] = {
     "ci_trust": ["yes", True],
     "agent_auth": ["token"],
     "environment": [1, None],
-    "runtime": ["root", {"network": "bridge"}, {"docker": 5}],
+    "runtime": ["root", {"network": "bridge"}, {"docker": 5}, {"egress": 5}],
     "sessions": ["sometimes", True],
     "schedule": ["", 1],
     "ci_workflows": [[""]],

@@ -97,7 +97,35 @@ def _labels(context: Context) -> list[str]:
     return [context.config.runner]
 
 
+def _egress(context: Context) -> Finding:
+    """Whether the list of hosts lets each agent work, and can be held to (by the label, as `cage`
+    says whether that is Linux)."""
+    hosts, labels = context.config.runtime.egress, _labels(context)
+    if hosts is None:
+        return ok("an agent has the runner's whole network: `runtime` names no `egress`")
+    alone = [agent.name for agent in context.config.agents if _without_meter(context, agent.name)]
+    if alone and not hosts:
+        return warn(
+            f"{', '.join(alone)} cannot use the meter, and `runtime.egress` allows no host",
+            "add its provider's host to `runtime.egress` in ao.yml",
+        )
+    if not all(HOSTED.fullmatch(label) for label in labels):
+        return unknown(
+            f"whether {', '.join(labels)} can part an agent from its network is not seen from here",
+            "it takes Linux, and root or sudo without a password; an attempt ends with "
+            "`runtime.egress cannot be held to` before its agent is started",
+        )
+    return ok(f"an agent reaches the meter and {', '.join(hosts) or 'no host'}")
+
+
+def _without_meter(context: Context, name: str) -> bool:
+    agent = AGENTS.get(name)
+    copilot = name == "copilot" and context.config.agent_auth == "copilot"
+    return copilot or (agent is not None and not agent.credentials)
+
+
 CHECKS = (
     Check("agents", "an agent that cannot be installed costs an attempt each time", _agents),
     Check("cage", "an agent that was talked into it takes all that its user can get at", _cage),
+    Check("egress", "an agent that cannot reach its model ends before it began", _egress),
 )

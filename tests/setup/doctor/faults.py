@@ -51,6 +51,7 @@ class Fault:
 CONFIG_BLINDS = (
     *("schedule", "drift", "exposure", "ci-names", "self-review", "create-pulls", "ci-approval"),
     *("push-rules", "secrets", "push-secret", "environment", "ledger", "labels", "agents", "cage"),
+    "egress",
 )
 ADMIN = (
     *("create-pulls", "default-permissions", "allowed-actions", "sha-pinning", "stop"),
@@ -482,5 +483,32 @@ FAULTS = (
         plant=lambda s: s.configure(f"{CONFIG}runner: big-box\n"),
         says="if that is a runner of GitHub's",
         level="unknown",
+    ),
+    Fault(
+        check="egress",
+        name="a machine of one's own",
+        plant=lambda s: s.configure(f"{CONFIG}runtime: {{egress: []}}\nrunner: self-hosted\n"),
+        says="whether self-hosted can part an agent from its network",
+        level="unknown",
+    ),
+    Fault(
+        check="egress",
+        name="no meter and no host",
+        plant=lambda s: s.configure(
+            CONFIG.replace("claude-code", "{name: command, command: ./agent}")
+            + "runtime: {egress: []}\n"
+        ),
+        says="command cannot use the meter, and `runtime.egress` allows no host",
+        level="warn",
+    ),
+    Fault(
+        check="egress",
+        name="GitHub's models and no host",
+        plant=lambda s: s.configure(
+            CONFIG.replace("claude-code", "copilot")
+            + "agent_auth: copilot\nruntime: {egress: []}\n"
+        ),
+        says="copilot cannot use the meter",
+        level="warn",
     ),
 )
