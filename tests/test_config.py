@@ -11,6 +11,7 @@ import pytest
 from ao_actions import config
 from ao_actions.config import AgentSettings, Config, RuntimeSettings
 from ao_actions.core.policy import Budget, Labels, Policy
+from ao_actions.core.protection import Protected
 from ao_actions.errors import ConfigError
 
 
@@ -71,7 +72,7 @@ def test_a_full_file() -> None:
         ),
         verify=("make test",),
         rules="Be kind.\n",
-        protected=(".github/**", "infra/"),
+        protected=Protected(refuse=(".github/**", "infra/")),
         max_changed_files=7,
         max_changed_lines=70,
         turns=30,

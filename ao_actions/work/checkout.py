@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
-from ao_actions.work import handoff, workspace
+from ao_actions.work import changes, handoff, workspace
+from ao_actions.work.changes import FILES
 from ao_actions.work.workspace import Places
 
 DEPTH = 50  # enough history for an agent to look at, and cheap to fetch
@@ -112,12 +114,54 @@ def commit(checkout: Checkout) -> str | None:
     store.run("read-tree", checkout.start, env=work_tree)
     local = Git(checkout.path)
     local.run("add", "--all", "--", ".", env=work_tree)
+    _keep_modes(checkout, work_tree)
     tree = store.run("write-tree", env=work_tree)
     if checkout.merging is None and tree == store.run("rev-parse", f"{checkout.start}^{{tree}}"):
         return None
     parents = ["-p", checkout.start]
     parents += ["-p", checkout.merging] if checkout.merging else []
     return store.run("commit-tree", tree, *parents, "-m", "An agent's work", env=work_tree)
+
+
+def _keep_modes(checkout: Checkout, env: Mapping[str, str]) -> None:
+    """Files that were there keep their modes, and of new ones only scripts are executable: any
+    other mode `publish` would refuse, and an agent's `chmod` is seldom meant."""
+    store, start = checkout.store, checkout.start
+    before = merged(store, (start, checkout.merging)) if checkout.merging else start
+    raw = store.attempt(
+        "diff-index",
+        "--cached",
+        "-r",
+        "-z",
+        "--raw",
+        "--no-renames",
+        "--no-abbrev",
+        before,
+        env=env,
+    )
+    wanted = []
+    for change in changes.parse(raw.out):
+        mode = change.new_mode
+        if change.old_mode in FILES and mode in FILES:
+            mode = change.old_mode
+        elif change.added and mode == "100755":
+            content = store.attempt("cat-file", "blob", change.new).out
+            mode = "100755" if changes.is_script(content) else "100644"
+        if mode != change.new_mode:
+            wanted.append(f"{mode} {change.new}\t{change.path}\0")
+    lines = "".join(wanted).encode("utf-8", "surrogateescape")
+    store.run("update-index", "-z", "--index-info", input=lines, env=env)
+
+
+def merged(git: Git, parents: Sequence[str]) -> str:
+    """The tree that git itself makes of two commits, conflicts and all.
+
+    :raises GitError: they cannot be merged
+    """
+    done = git.attempt("merge-tree", "--write-tree", "--no-messages", *parents)
+    if done.code not in (0, 1):  # 1: there are conflicts, and they are in the tree
+        raise GitError(done.err.strip(), output=done.err)
+    return done.text.splitlines()[0]
 
 
 def bundle(checkout: Checkout, commit_: str, folder: Path) -> None:
