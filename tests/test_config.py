@@ -101,6 +101,7 @@ def test_a_full_file() -> None:
             needs_human="bot:needs-human",
             paused="bot:paused",
             priority="bot:priority",
+            allow="bot:allow",
         ),
     )
     assert {name for name in config.KEYS if f"{name}:" in text} == set(config.KEYS)

@@ -66,6 +66,7 @@ def inspect(
             raise TaintedError("the bundle changes nothing")
         work = Work(git=git, changes=made, before=before, tree=tree, parents=parents, config=config)
         _judge(work, allowed)
+        tree = _written_anew(git, tree)
     except GitError as error:
         raise TaintedError(f"{handoff.BUNDLE} cannot be read: {error}") from None
     paths = tuple(change.path for change in made)
@@ -89,6 +90,13 @@ def _judge(work: Work, allowed: Callable[[], bool]) -> None:
             label = work.config.labels.allow
             way = f"if it is meant, put the label {label} on the issue and say /ao retry"
             raise TaintedError(f"{reason}: {way}")
+
+
+def _written_anew(git: Git, tree: str) -> str:
+    """The same files as git writes them: a tree can be spelt in more than one way."""
+    index = {"GIT_INDEX_FILE": str(git.directory / "inspected.index")}
+    git.run("read-tree", tree, env=index)
+    return git.run("write-tree", env=index)
 
 
 def unchanged(git: Git, claim: Claim) -> Accepted:
