@@ -33,9 +33,11 @@ _CONFIG = {
     "core.quotePath": "false",
     "core.useReplaceRefs": "false",
 }
+# Packs are mapped in small windows, for what is mapped counts as memory.
+_FRUGAL = {"core.packedGitWindowSize": "32m", "core.packedGitLimit": "512m"}
 # What one command may use that reads what an agent made: seconds of a processor, and bytes.
 CPU = 120
-MEMORY = 4 * 1024**3
+MEMORY = 2 * 1024**3
 FILE = 1024**3
 OUTPUT = 128 * 1024**2
 
@@ -157,7 +159,7 @@ class Git:
 
         :raises GitError: it failed, or wanted more than CPU, MEMORY, FILE or OUTPUT
         """
-        env = {**os.environ, **self._environment(BOT, {})}
+        env = {**os.environ, **self._environment(BOT, {}, _FRUGAL)}
         with tempfile.TemporaryFile() as err:
             process = subprocess.Popen(
                 ["git", *args],
@@ -207,8 +209,10 @@ class Git:
             wanted.seek(0)
             return self.bounded("cat-file", form, stdin=wanted)
 
-    def _environment(self, identity: Identity, extra: Mapping[str, str]) -> dict[str, str]:
-        config = {**_CONFIG, **(self.remote.config() if self.remote else {})}
+    def _environment(
+        self, identity: Identity, extra: Mapping[str, str], more: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        config = {**_CONFIG, **(self.remote.config() if self.remote else {}), **(more or {})}
         env = {
             "LC_ALL": "C",
             "GIT_TERMINAL_PROMPT": "0",

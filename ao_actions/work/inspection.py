@@ -66,7 +66,7 @@ def inspect(
             raise TaintedError("the bundle changes nothing")
         work = Work(git=git, changes=made, before=before, tree=tree, parents=parents, config=config)
         _judge(work, allowed)
-        tree = _written_anew(git, tree)
+        tree = _written_anew(work)
     except GitError as error:
         raise TaintedError(f"{handoff.BUNDLE} cannot be read: {error}") from None
     paths = tuple(change.path for change in made)
@@ -92,11 +92,15 @@ def _judge(work: Work, allowed: Callable[[], bool]) -> None:
             raise TaintedError(f"{reason}: {way}")
 
 
-def _written_anew(git: Git, tree: str) -> str:
+def _written_anew(work: Work) -> str:
     """The same files as git writes them: a tree can be spelt in more than one way."""
-    index = {"GIT_INDEX_FILE": str(git.directory / "inspected.index")}
-    git.run("read-tree", tree, env=index)
-    return git.run("write-tree", env=index)
+    index = work.git.directory / "inspected.index"
+    index.unlink(missing_ok=True)
+    env = {"GIT_INDEX_FILE": str(index)}
+    lines = (f"{mode} {oid}\t{path}\0" for path, (mode, oid) in work.entries.items())
+    listed = "".join(lines).encode("utf-8", "surrogateescape")
+    work.git.run("update-index", "-z", "--index-info", input=listed, env=env)
+    return work.git.run("write-tree", env=env)
 
 
 def unchanged(git: Git, claim: Claim) -> Accepted:
@@ -140,9 +144,12 @@ def _unpack(git: Git, bundle: Path, claim: Claim) -> str:
             limit = f"--max-input-size={handoff.BUNDLE_LIMIT}"
             checks = ("--strict", "--fix-thin", "--threads=1", limit)
             git.bounded("index-pack", "--stdin", *checks, stdin=pack)
-        return git.run("rev-parse", "--verify", f"{commit}^{{commit}}")
+        kind = git.run("cat-file", "-t", commit)
     except GitError as error:
         raise TaintedError(f"{handoff.BUNDLE} cannot be unpacked: {error}") from None
+    if kind != "commit":
+        raise TaintedError(f"{handoff.BUNDLE}: its ref is a {kind}, not a commit")
+    return commit
 
 
 def _header(bundle: Path) -> tuple[str, tuple[str, ...], int]:
