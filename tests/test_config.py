@@ -117,6 +117,12 @@ def test_a_full_file() -> None:
     )
 
 
+def test_what_a_mapping_of_protected_paths_leaves_out_has_its_default() -> None:
+    read = config.parse("protected: {label: [migrations/], ask: package.json}").protected
+    assert read == Protected(label=("migrations/",), ask=("package.json",))
+    assert read.refuse == Protected().refuse
+
+
 def test_keys_and_fields_are_the_same() -> None:
     derived = {"labels"}
     assert set(config.KEYS) == {field.name for field in fields(Config)} - derived
@@ -159,6 +165,12 @@ def problems(text: str) -> list[str]:
             )
             for yaml, value in [("0", 0), (".nan", "nan"), (".inf", "inf"), ("yes", True)]
         ),
+        (
+            "protected: {allow: [a]}",
+            "protected: a list of path patterns, or a mapping of such lists is wanted, not "
+            "{'allow': ['a']} ('allow' is none of refuse, label, ask)",
+        ),
+        ("protected: {ask: [1]}", "protected: a list of path patterns, or a mapping of such lists"),
         ("bots: 5", "bots: a list of bots' names is wanted, not 5"),
         ("auth: apps", "auth: token, pat or app is wanted, not 'apps'"),
         ("auth: [app]", "auth: token, pat or app is wanted, not ['app']"),

@@ -95,11 +95,7 @@ def read(folder: Path) -> Handoff | None:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > OUTCOME_LIMIT:
         raise TaintedError(f"{OUTCOME} is not a file of at most {OUTCOME_LIMIT} bytes")
     try:
-        value = json.loads(
-            path.read_text(encoding="utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_no_number,
-        )
+        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
         handoff = codec.decode(Handoff, value)
     except (ValueError, RecursionError) as error:
         raise TaintedError(f"{OUTCOME}: {error}") from None
@@ -120,10 +116,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("a key stands twice")
     return value
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 def bundle(folder: Path) -> Path | None:

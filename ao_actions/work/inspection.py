@@ -8,7 +8,7 @@ the tree of files is the agent's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,7 @@ from ao_actions.config import Config
 from ao_actions.core.model import Claim, Phase
 from ao_actions.errors import GitError
 from ao_actions.git import Git
-from ao_actions.work import changes, checkout, handoff, rules
-from ao_actions.work.changes import Change
+from ao_actions.work import checkout, handoff, rules
 from ao_actions.work.handoff import TaintedError
 from ao_actions.work.rules import Work
 
@@ -61,7 +60,7 @@ def inspect(
     tree = git.run("rev-parse", f"{commit}^{{tree}}")
     before = _before(git, parents, claim)
     try:
-        made = tuple(_diff(git, before, tree))
+        made = tuple(rules.diff(git, before, tree))
         if not made and len(parents) == 1:
             raise TaintedError("the bundle changes nothing")
         work = Work(git=git, changes=made, before=before, tree=tree, parents=parents, config=config)
@@ -197,8 +196,3 @@ def _before(git: Git, parents: tuple[str, ...], claim: Claim) -> str:
         return checkout.merged(git, parents)
     except GitError as error:
         raise TaintedError(f"{parents[1][:7]} cannot be merged: {error}") from None
-
-
-def _diff(git: Git, old: str, new: str) -> Iterator[Change]:
-    raw = git.bounded("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
-    return changes.parse(raw)

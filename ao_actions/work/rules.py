@@ -13,7 +13,7 @@ from functools import cached_property
 from ao_actions.config import Config
 from ao_actions.core.protection import folded
 from ao_actions.git import Git
-from ao_actions.work import credentials
+from ao_actions.work import changes, credentials
 from ao_actions.work.changes import FILES, LINK, NOTHING, Change, is_script
 
 FILE_LIMIT = 5 * 1024 * 1024
@@ -65,6 +65,12 @@ class Work:
         lines = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
         split = (line.partition("\t") for line in lines)
         return {path: (meta.split(" ")[0], meta.split(" ")[2]) for meta, _, path in split}
+
+
+def diff(git: Git, old: str, new: str) -> Iterator[Change]:
+    """:raises GitError: the trees are too large to be compared"""
+    raw = git.bounded("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
+    return changes.parse(raw)
 
 
 def shown(path: str) -> str:
@@ -223,11 +229,16 @@ def _folders(path: str) -> list[str]:
 
 
 def _markers(work: Work) -> Iterator[str]:
-    for change in work.kept:
-        if _conflicted(work.contents[change.path]) and not any(
-            map(_conflicted, work.former[change.path][: len(work.parents)])
-        ):
-            yield f"{shown(change.path)}: conflict markers were left in it"
+    """In files that no parent has like this, and where no parent has them."""
+    sides = [{c.path for c in diff(work.git, side, work.tree)} for side in work.parents]
+    changed = set.intersection(*sides) & set(work.entries)
+    paths = sorted(path for path in changed if path.isprintable())  # the base may have others
+    names = [f"{side}:{path}" for path in paths for side in (work.tree, *work.parents)]
+    found = iter([_conflicted(content or b"") for content in work.git.blobs(names)])
+    for path in paths:
+        left, *before = (next(found) for _ in range(1 + len(work.parents)))
+        if left and not any(before):
+            yield f"{shown(path)}: conflict markers were left in it"
 
 
 def _conflicted(content: bytes) -> bool:

@@ -194,6 +194,50 @@ def test_an_executable_stays_one(origin: Origin) -> None:
     assert tree.store.run("ls-tree", commit, "run.sh").startswith("100755 ")
 
 
+def test_modes_that_publish_would_refuse_are_mended(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / "src" / "code.py").write_text("x = 2\n")
+    (tree.path / "src" / "code.py").chmod(0o755)
+    (tree.path / "README.md").chmod(0o755)
+    for name, content in (("data.bin", b"\x7fELF"), ("run.sh", b"#!/bin/sh\n")):
+        (tree.path / name).write_bytes(content)
+        (tree.path / name).chmod(0o755)
+    commit = checkout.commit(tree)
+    assert commit is not None
+    modes = {
+        line.split("\t")[1]: line.split()[0]
+        for line in tree.store.run("ls-tree", "-r", commit).splitlines()
+    }
+    assert modes == {
+        ".gitignore": "100644",
+        "README.md": "100644",
+        "data.bin": "100644",
+        "run.sh": "100755",
+        "src/code.py": "100644",
+    }
+
+
+def test_a_changed_mode_alone_is_no_change(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / "README.md").chmod(0o755)
+    assert checkout.commit(tree) is None
+
+
+def test_a_merge_keeps_the_modes_of_the_base(origin: Origin) -> None:
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    git = origin.git()
+    tip = origin.tip("main")
+    git.fetch(tip)
+    entries = git.run("ls-tree", tip).replace("100644 blob", "100755 blob")
+    made = git.run("mktree", input=f"{entries}\n".encode())
+    new = git.run("commit-tree", made, "-p", tip, "-m", "executable")
+    git.push({"refs/heads/main": (tip, new)})
+    tree = origin.attempt(head, merge=True)
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert tree.store.run("ls-tree", commit, "README.md").startswith("100755 ")
+
+
 def test_a_submodule_that_was_there_is_no_change(origin: Origin) -> None:
     git = origin.git()
     tip = origin.tip("main")

@@ -208,6 +208,27 @@ def test_the_lines_of_the_base_are_not_the_agent_s(origin: Origin) -> None:
     assert "max_changed_lines" in refusal(origin, tree, config)
 
 
+def test_a_merge_with_conflict_markers_in_it(origin: Origin) -> None:
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    origin.commit("main", {"src/code.py": "x = 3\n"})
+    tree = origin.attempt(head, merge=True)
+    assert "<<<<<<<" in (tree.path / "src" / "code.py").read_text()
+    assert "conflict markers were left" in refusal(origin, tree)
+
+
+def test_a_merge_left_as_git_itself_would_leave_it(origin: Origin) -> None:
+    """With the very markers of `merge-tree`, nothing differs from what it is compared with."""
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    origin.commit("main", {"src/code.py": "x = 3\n"})
+    tree = origin.attempt(head, merge=True)
+    assert tree.merging is not None
+    parents = (tree.start, tree.merging)
+    left = checkout.merged(tree.store, parents)
+    commit = tree.store.run("commit-tree", left, "-p", parents[0], "-p", parents[1], "-m", "x")
+    with pytest.raises(TaintedError, match="conflict markers were left"):
+        inspected(origin, tree, origin.bundle(tree, commit))
+
+
 def test_a_merge_that_nobody_asked_for(origin: Origin) -> None:
     tree = a_merge(origin)
     claim = replace(claim_for(tree, new=False), reason=Phase.CI_FAILED)

@@ -138,4 +138,8 @@ def test_words_beside_it_are_for_the_agent(root: Path) -> None:
 def test_protected_paths_are_for_people(root: Path) -> None:
     applied = suggestions.apply(root, [("T1", thread(block("x\n")))], Protected(refuse=("a/**",)))
     assert "protected" in applied.left["T1"]
+    applied = suggestions.apply(
+        root, [("T1", thread(block("x\n")))], Protected(label=("a/",), refuse=())
+    )
+    assert "protected" in applied.left["T1"]
     assert (root / "a" / "b.txt").read_bytes() == FILE
