@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -275,6 +274,8 @@ class Git:
 
 def _limit(pid: int) -> None:
     if sys.platform == "linux":  # where `publish` runs; elsewhere only OUTPUT holds
+        import resource
+
         for kind, most in (
             (resource.RLIMIT_CPU, CPU),
             (resource.RLIMIT_AS, MEMORY),

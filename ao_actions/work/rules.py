@@ -18,6 +18,7 @@ from ao_actions.work.changes import FILES, LINK, NOTHING, Change, is_script
 
 FILE_LIMIT = 5 * 1024 * 1024
 CHANGE_LIMIT = 20 * 1024 * 1024
+NAME_LIMIT = 1000
 LINK_LIMIT = 1000  # characters of where a link leads
 HOPS = 40  # links on the way to where a link leads, as in Linux
 # With what NTFS ignores: an 8.3 name, dots and spaces at the end, a stream's name.
@@ -88,6 +89,8 @@ def _names(work: Work) -> Iterator[str]:
             yield f"{shown(change.path)}: the name is git's own"
         if not change.deleted and not change.path.isprintable():
             yield f"{shown(change.path)}: the name has characters that cannot be shown"
+        if change.added and len(change.path) > NAME_LIMIT:
+            yield f"{shown(change.path)}: a name may have {NAME_LIMIT} characters, with its folders"
         if change.added and (why := _not_on_windows(parts, change.path)):
             yield f"{shown(change.path)}: {why}"
 
@@ -260,8 +263,10 @@ def _credentials(work: Work) -> Iterator[str]:
         for rule in credentials.find(change.path):
             yield f"{shown(credentials.masked(change.path))}: the name holds a {rule}"
         old = {line for content in work.former[change.path] for line in _text_lines(content)}
-        for number, line in enumerate(_text_lines(work.contents[change.path]), start=1):
-            if line not in old:
+        lines = enumerate(_text_lines(work.contents[change.path]), start=1)
+        new = [(number, line) for number, line in lines if line not in old]
+        if credentials.find("\n".join(line for _, line in new)):  # seldom; one by one is slow
+            for number, line in new:
                 for rule in credentials.find(line):
                     yield f"{shown(change.path)} line {number}: {rule}"
 

@@ -66,6 +66,11 @@ def test_a_very_long_name_is_not_repeated_whole(target: Target) -> None:
     assert len(reason) < 250
 
 
+@pytest.mark.hostile("path tricks")
+def test_a_name_too_long_for_any_checkout(target: Target) -> None:
+    assert "1000 characters" in target.refusal({("d" * 200 + "/") * 5 + "a": X})
+
+
 COLLISIONS: list[object] = [
     pytest.param({"readme.MD": X}, id="letter case"),
     pytest.param({"SRC/other.py": X}, id="letter case of a folder"),

@@ -8,6 +8,7 @@ import unicodedata
 import pytest
 
 from ao_actions.core import text
+from ao_actions.work import credentials
 
 pytestmark = pytest.mark.hostile("commit text")
 
@@ -94,3 +95,26 @@ def test_words(said: str) -> None:
         for character in set(shown) - {"\n", "\t", "\u2060"}:
             assert unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp", "Cs"), shown
             assert not 0xFE00 <= ord(character) <= 0xFE0F
+
+
+@pytest.mark.hostile("oversized")
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("a" + "\n" * 400_000 + "b", id="lines"),
+        pytest.param("a\n" + " " * 400_000 + "b", id="blanks"),
+        pytest.param("<!--" * 100_000, id="comments"),
+        pytest.param("&" + "a" * 400_000, id="an entity"),
+        pytest.param("[" * 400_000, id="brackets"),
+        pytest.param("[no" * 130_000, id="words that skip"),
+        pytest.param("a-" * 200_000, id="a trailer's key"),
+        pytest.param("://a:b@" * 60_000, id="passwords"),
+        pytest.param("eyJ" * 130_000, id="tokens"),
+        pytest.param(" ".join(f"SK{n:032}" for n in range(12_000)), id="keys"),
+    ],
+)
+def test_words_without_end_are_read_in_time(said: str) -> None:
+    """What takes the square of its length would not be done when the test is stopped."""
+    masked = credentials.masked(text.visible(said))
+    assert len(text.neutral(masked, limit=8000)) <= 8000
+    assert len(text.line(said, limit=300)) <= 300
