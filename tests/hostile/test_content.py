@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ao_actions.config import Config, parse
-from ao_actions.work import credentials
+from ao_actions.core.model import Phase
+from ao_actions.work import brief, credentials
 from ao_actions.work.handoff import TaintedError
 from tests.hostile.forgery import FILE, LINK, Files
 from tests.hostile.inspected import CONFLICT, Target
@@ -170,6 +171,20 @@ def test_the_label_lets_the_others_pass_and_they_are_named(target: Target) -> No
     }
     accepted = target.attempt(changes, config, allowed=True)
     assert accepted.look == ("CLAUDE.md", "package.json")
+
+
+def test_the_brief_says_what_is_protected() -> None:
+    def told(yaml: str) -> str:
+        given = brief.Assigned(
+            repository="o/r", number=1, title="x", body="", reason=Phase.QUEUED, base="main"
+        )
+        return brief.write(given, parse(yaml))
+
+    assert "files that match: `.github/**`, `CODEOWNERS`" in told("")
+    assert "files that instruct coding agents or git" in told("")
+    assert "`deploy/`" in told("protected: {label: [deploy/]}")
+    assert "permission" not in told("protected: {label: []}")
+    assert "files that match" not in told("protected: []")
 
 
 OVERSIZED: list[object] = [
