@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ao_actions.core import egress
 from ao_actions.core.policy import Budget, Labels, Policy
+from ao_actions.core.protection import Protected
 from ao_actions.errors import ConfigError
 
 PATH = ".github/ao.yml"
@@ -24,6 +25,7 @@ TRUSTS = ("approve", "auto")
 AGENT_AUTHS = ("key", "oauth", "copilot")
 OVERLAPS = ("allow", "hold")
 SESSIONS = ("auto", "always", "never")
+PROTECTIONS = ("refuse", "label", "ask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Config:
     agents: tuple[AgentSettings, ...] = (AgentSettings(name="claude-code"),)
     verify: tuple[str, ...] = ()
     rules: str = ""
-    protected: tuple[str, ...] = (".github/**", "CODEOWNERS", "docs/CODEOWNERS")
+    protected: Protected = field(default_factory=Protected)
     max_changed_files: int = 100
     max_changed_lines: int = 5000
     turns: int | None = None
@@ -151,6 +153,7 @@ def parse(text: str) -> Config:
         needs_human=f"{prefix}needs-human",
         paused=f"{prefix}paused",
         priority=f"{prefix}priority",
+        allow=f"{prefix}allow",
     )
     return Config(**read, labels=labels)
 
@@ -234,6 +237,16 @@ def _lines(value: Any) -> tuple[str, ...]:
     if not isinstance(items, list):
         raise ValueError  # noqa: TRY004 - readers speak in ValueError
     return tuple(_line(item) for item in items)
+
+
+def _protected(value: Any) -> Protected:
+    """A list alone is what is refused; what a mapping leaves out has its default."""
+    if not isinstance(value, dict):
+        return Protected(refuse=_lines(value))
+    for name in value:
+        if name not in PROTECTIONS:
+            raise ValueError(f"{name!r} is none of {', '.join(PROTECTIONS)}")
+    return Protected(**{name: _lines(patterns) for name, patterns in value.items()})
 
 
 def _prefix(value: Any) -> str:
@@ -344,7 +357,11 @@ KEYS: Mapping[str, Key] = {
     "agents": Key(_agents, "a list of agents", "which agents work, first choice first"),
     "verify": Key(_lines, "a list of commands", "commands that must pass before a hand-off"),
     "rules": Key(_text, "a text", "rules of this repository, put into every brief"),
-    "protected": Key(_lines, "a list of path patterns", "paths that an agent may not change"),
+    "protected": Key(
+        _protected,
+        "a list of path patterns, or a mapping of such lists",
+        "paths that an agent may not change",
+    ),
     "max_changed_files": Key(_whole(1, 3000), "a whole number from 1 to 3000", "size limit"),
     "max_changed_lines": Key(_whole(1, 100_000), "a whole number from 1 to 100000", "size limit"),
     "turns": Key(_whole(1, 1000), "a whole number from 1 to 1000", "turns of one attempt"),

@@ -11,10 +11,13 @@ import base64
 import functools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from ao_actions.errors import GitError, ToolMissingError
@@ -30,7 +33,15 @@ _CONFIG = {
     "gc.auto": "0",
     "advice.detachedHead": "false",
     "core.quotePath": "false",
+    "core.useReplaceRefs": "false",
 }
+# Packs are mapped in small windows, for what is mapped counts as memory.
+_FRUGAL = {"core.packedGitWindowSize": "32m", "core.packedGitLimit": "512m"}
+# What one command may use that reads what an agent made: seconds of a processor, and bytes.
+CPU = 120
+MEMORY = 2 * 1024**3
+FILE = 1024**3
+OUTPUT = 128 * 1024**2
 
 
 # Of our environment; the token that it needs comes by configuration.
@@ -150,8 +161,65 @@ class Git:
                 ) from error
         return Done(int(code), bytes(out), str(err))
 
-    def _environment(self, identity: Identity, extra: Mapping[str, str]) -> dict[str, str]:
-        config = {**_CONFIG, **(self.remote.config() if self.remote else {})}
+    def bounded(self, *args: str, stdin: IO[bytes] | None = None) -> bytes:
+        """What a command prints that reads tainted objects: small ones can unfold without end.
+
+        :raises GitError: it failed, or wanted more than CPU, MEMORY, FILE or OUTPUT
+        """
+        env = {**os.environ, **self._environment(BOT, {}, _FRUGAL)}
+        with tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(
+                [_program(os.environ.get("PATH", os.defpath)), *args],
+                cwd=self.directory,
+                env=env,
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=err,
+            )
+            with process:
+                _limit(process.pid)
+                assert process.stdout is not None  # noqa: S101 - it is a pipe
+                out = process.stdout.read(OUTPUT + 1)
+                if len(out) > OUTPUT:
+                    process.kill()
+            if len(out) > OUTPUT:
+                raise GitError(f"git {args[0]}: it prints more than {OUTPUT} bytes")
+            if process.returncode == 0:
+                return out
+            err.seek(0)
+            said = err.read(10_000).decode(errors="replace")
+        ended = f"it was ended by signal {-process.returncode}"
+        last = said.strip().splitlines()[-2:] or [ended]
+        raise GitError(f"git {args[0]}: {' '.join(last)}", output=said)
+
+    def sizes(self, oids: Iterable[str]) -> list[int]:
+        """Bytes of each object, in order.
+
+        :raises GitError: see `bounded`; or one is not there
+        """
+        out = self._ask("--batch-check=%(objectsize)", oids)
+        try:
+            return [int(line) for line in out.splitlines()]
+        except ValueError:
+            raise GitError("git cat-file: an object is missing") from None
+
+    def blobs(self, names: Iterable[str]) -> list[bytes | None]:
+        """The contents of objects (`OID` or `COMMIT:PATH`, one line each), None for a missing one.
+
+        :raises GitError: see `bounded`
+        """
+        return list(_objects(self._ask("--batch", names)))
+
+    def _ask(self, form: str, names: Iterable[str]) -> bytes:
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+            wanted.seek(0)
+            return self.bounded("cat-file", form, stdin=wanted)
+
+    def _environment(
+        self, identity: Identity, extra: Mapping[str, str], more: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        config = {**_CONFIG, **(self.remote.config() if self.remote else {}), **(more or {})}
         env = {
             **{name: "" for name in _NOT_FOR_GIT if name in os.environ},
             "LC_ALL": "C",
@@ -217,6 +285,33 @@ class Git:
 def _program(path: str) -> str:
     """git's absolute path, looked up once: later an agent may have put one on PATH."""
     return shutil.which("git", path=path) or "git"
+
+
+def _limit(pid: int) -> None:
+    if sys.platform == "linux":  # where `publish` runs; elsewhere only OUTPUT holds
+        import resource
+
+        for kind, most in (
+            (resource.RLIMIT_CPU, CPU),
+            (resource.RLIMIT_AS, MEMORY),
+            (resource.RLIMIT_FSIZE, FILE),
+        ):
+            resource.prlimit(pid, kind, (most, most))
+
+
+def _objects(out: bytes) -> Iterator[bytes | None]:
+    """From `cat-file --batch`: `OID TYPE SIZE`, a line's end, the content, a line's end."""
+    at = 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        words = out[at:end].split()
+        at = end + 1
+        if words[-1] == b"missing":
+            yield None
+            continue
+        size = int(words[-1])
+        yield out[at : at + size]
+        at += size + 1
 
 
 def porcelain_reasons(output: str) -> Sequence[str]:

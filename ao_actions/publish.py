@@ -18,15 +18,18 @@ from ao_actions.config import Config
 from ao_actions.core import actions, budget, pauses, text, transitions
 from ao_actions.core.model import Book, Claim, Limit, Outcome, Phase, Reply, Spent, Stop, TaskRecord
 from ao_actions.errors import AoError, LedgerError
-from ao_actions.forge import act
+from ao_actions.forge import act, observe
 from ao_actions.forge.client import Client
 from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
-from ao_actions.work import handoff, inspection, packed, reading, replies, session
+from ao_actions.work import credentials, handoff, inspection, packed, reading, replies, session
 from ao_actions.work.handoff import Handoff, TaintedError
+from ao_actions.work.inspection import Accepted
 from ao_actions.work.replies import Made
+
+LOOK = 30  # protected paths that a pull request's text names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +111,29 @@ def _judge(work: Publication, record: TaskRecord, claim: Claim) -> Verdict:
             given = handoff.read(folder)
             if given is None:
                 return Verdict(outcome=Outcome.AGENT_ERROR, detail="the agent job left no hand-off")
-            return _accept(work, record, claim, given, folder)
+            return _accept(work, record, claim, _masked(given), folder)
     except TaintedError as error:
         return _refused(work, str(error))
+
+
+def _masked(given: Handoff) -> Handoff:
+    """The agent's words without the keys and tokens that they may hold."""
+
+    def masked(words: str) -> str:
+        return credentials.masked(text.visible(words))
+
+    return replace(
+        given,
+        detail=masked(given.detail),
+        message=masked(given.message),
+        replies=tuple(replace(reply, body=masked(reply.body)) for reply in given.replies),
+    )
+
+
+def _inspect(work: Publication, record: TaskRecord, claim: Claim, bundle: Path) -> Accepted:
+    allow = work.config.labels.allow
+    allowed = partial(observe.has_trusted_label, work.client, record.issue, allow)
+    return inspection.inspect(work.git, bundle, claim, work.config, allowed)
 
 
 def _accept(
@@ -142,8 +165,8 @@ def _accept(
     bundle = handoff.bundle(folder)
     if bundle is None:
         raise TaintedError("the outcome says `changes`, but there is no bundle")
-    accepted = inspection.inspect(work.git, bundle, claim, work.config)
-    message = _message(work, record, claim, given)
+    accepted = _inspect(work, record, claim, bundle)
+    message = _message(work, record, claim, given, accepted.look)
     commit = inspection.remake(work.git, accepted, message, at=work.client.now())
     count = len(accepted.paths)
     return replace(
@@ -165,7 +188,7 @@ def _with_work_so_far(
         bundle = handoff.bundle(folder)
         if bundle is None:
             return verdict
-        accepted = inspection.inspect(work.git, bundle, claim, work.config)
+        accepted = _inspect(work, record, claim, bundle)
     except TaintedError as error:
         return _without_work(verdict, str(error))
     message = "\n\n".join(
@@ -190,7 +213,13 @@ def _completes(record: TaskRecord, claim: Claim, given: Handoff) -> bool:
     return untouched and all(check.passed for check in given.verified)
 
 
-def _message(work: Publication, record: TaskRecord, claim: Claim, given: Handoff) -> str:
+def _message(
+    work: Publication,
+    record: TaskRecord,
+    claim: Claim,
+    given: Handoff,
+    look: tuple[str, ...] = (),
+) -> str:
     """The commit's message; of the first one delivered it is the pull request's text too."""
     issue = work.client.get(f"issues/{record.issue}")
     title = text.line(issue["title"], limit=90) or f"Work on issue {record.issue}"
@@ -200,12 +229,22 @@ def _message(work: Publication, record: TaskRecord, claim: Claim, given: Handoff
     subject = title if not record.delivered else f"{_because(claim)} ({title})"
     paragraphs = [
         subject,
+        _look_first(look),
         f"Closes #{record.issue}" if not record.delivered else "",
         said,
         "\n".join(["Verified before the hand-off:", *checked]) if checked else "",
         *_signature(record, claim),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def _look_first(paths: tuple[str, ...]) -> str:
+    """Of the files that `protected` asks a human to look at."""
+    if not paths:
+        return ""
+    names = [f"- {text.code(path, limit=200)}" for path in paths[:LOOK]]
+    more = [f"- and {len(paths) - LOOK} more"] if len(paths) > LOOK else []
+    return "\n".join(["Look at these files first, they are protected:", "", *names, *more])
 
 
 def _signature(record: TaskRecord, claim: Claim) -> tuple[str, str]:
@@ -228,7 +267,7 @@ def _because(claim: Claim) -> str:
 
 
 def _refused(work: Publication, rule: str) -> Verdict:
-    reason = text.line(rule, limit=300)
+    reason = text.line(credentials.masked(rule), limit=300)
     return Verdict(
         outcome=Outcome.REFUSED,
         detail=reason,

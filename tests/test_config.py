@@ -11,6 +11,7 @@ import pytest
 from ao_actions import config
 from ao_actions.config import AgentSettings, Config, RuntimeSettings
 from ao_actions.core.policy import Budget, Labels, Policy
+from ao_actions.core.protection import Protected
 from ao_actions.errors import ConfigError
 
 
@@ -71,7 +72,7 @@ def test_a_full_file() -> None:
         ),
         verify=("make test",),
         rules="Be kind.\n",
-        protected=(".github/**", "infra/"),
+        protected=Protected(refuse=(".github/**", "infra/")),
         max_changed_files=7,
         max_changed_lines=70,
         turns=30,
@@ -100,6 +101,7 @@ def test_a_full_file() -> None:
             needs_human="bot:needs-human",
             paused="bot:paused",
             priority="bot:priority",
+            allow="bot:allow",
         ),
     )
     assert {name for name in config.KEYS if f"{name}:" in text} == set(config.KEYS)
@@ -113,6 +115,12 @@ def test_a_full_file() -> None:
         branch_prefix="bot/",
         labels=read.labels,
     )
+
+
+def test_what_a_mapping_of_protected_paths_leaves_out_has_its_default() -> None:
+    read = config.parse("protected: {label: [migrations/], ask: package.json}").protected
+    assert read == Protected(label=("migrations/",), ask=("package.json",))
+    assert read.refuse == Protected().refuse
 
 
 def test_keys_and_fields_are_the_same() -> None:
@@ -157,6 +165,12 @@ def problems(text: str) -> list[str]:
             )
             for yaml, value in [("0", 0), (".nan", "nan"), (".inf", "inf"), ("yes", True)]
         ),
+        (
+            "protected: {allow: [a]}",
+            "protected: a list of path patterns, or a mapping of such lists is wanted, not "
+            "{'allow': ['a']} ('allow' is none of refuse, label, ask)",
+        ),
+        ("protected: {ask: [1]}", "protected: a list of path patterns, or a mapping of such lists"),
         ("bots: 5", "bots: a list of bots' names is wanted, not 5"),
         ("auth: apps", "auth: token, pat or app is wanted, not 'apps'"),
         ("auth: [app]", "auth: token, pat or app is wanted, not ['app']"),

@@ -34,6 +34,24 @@ def a_commit(git: Git, message: str, *parents: str) -> str:
     return git.run("commit-tree", tree, *options, "-m", message)
 
 
+# ---- tainted objects -----------------------------------------------------------------------
+
+
+def test_contents_and_sizes_in_order(git: Git) -> None:
+    small = git.run("hash-object", "-w", "--stdin", input=b"a\nb")
+    empty = git.run("hash-object", "-w", "--stdin", input=b"")
+    assert git.blobs([small, "0" * 40, empty, small]) == [b"a\nb", None, b"", b"a\nb"]
+    assert git.sizes([empty, small]) == [0, 3]
+    assert git.blobs([]) == []
+    with pytest.raises(GitError, match="an object is missing"):
+        git.sizes([small, "0" * 40])
+
+
+def test_a_bounded_command_says_why_it_failed(git: Git) -> None:
+    with pytest.raises(GitError, match="git cat-file: fatal: Not a valid object name nothing"):
+        git.bounded("cat-file", "-t", "nothing")
+
+
 # ---- the token -----------------------------------------------------------------------------
 
 

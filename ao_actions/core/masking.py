@@ -1,4 +1,4 @@
-"""Takes credentials out of a log, by the shapes that their issuers gave them.
+"""Finds credentials, and takes them out of a log, by the shapes that their issuers gave them.
 
 Each shape has a literal that must be there before its pattern is tried: most logs hold none,
 and a search for a literal in 50 MB costs nothing. Every repetition is bounded.
@@ -7,6 +7,7 @@ and a search for a literal in 50 MB costs nothing. Every repetition is bounded.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 MASK = "***"
 
@@ -30,6 +31,8 @@ _TOKENS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     (("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{30,300}")),
     (("pypi-",), re.compile(r"\bpypi-[A-Za-z0-9_-]{30,1000}")),
     (("AIza",), re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
+    (("xai-",), re.compile(r"\bxai-[A-Za-z0-9]{20,300}")),
+    (("gsk_",), re.compile(r"\bgsk_[A-Za-z0-9]{20,300}")),
     (("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}(?:\.[\w-]{0,4000})?")),
 )
 _HEADER = re.compile(
@@ -38,6 +41,14 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?<=://)[^\s/:@\"']{1,200}:[^\s/@\"'*][^\s/@\"']{0,500}(?=@)")
+
+
+def tokens(text: str) -> Iterator[tuple[str, str]]:
+    """What has the shape of a token or key: what such begin with, and itself."""
+    for literals, shape in _TOKENS:
+        if any(literal in text for literal in literals):
+            for found in shape.finditer(text):
+                yield next(each for each in literals if each in found.group()), found.group()
 
 
 def masked(text: str) -> str:

@@ -16,6 +16,7 @@ class Labels:
     needs_human: str = "ao:needs-human"
     paused: str = "ao:paused"
     priority: str = "ao:priority"
+    allow: str = "ao:allow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,19 @@ def issue_facts(
     )
 
 
+def labeller(node: Mapping[str, Any], label: str) -> str | None:
+    """Who put the label on that the issue has; None where it has not, or a program did."""
+    if all(each["name"] != label for each in node["labels"]["nodes"]):
+        return None
+    actors = [
+        event["actor"]
+        for event in node["timelineItems"]["nodes"]
+        if event and event["label"]["name"] == label
+    ]
+    putter = actors[-1] if actors else None
+    return putter["login"] if putter and putter["__typename"] == "User" else None
+
+
 def status_comment(repository: Mapping[str, Any], record: TaskRecord) -> StatusComment | None:
     """Our status comment: the one whose id the ledger has, else a marked one of our account."""
     node = repository.get(f"t{record.issue}")

@@ -201,6 +201,13 @@ def runs_named(client: Client, title: str, since: datetime) -> tuple[Run, ...]:
     return tuple(sorted(named, key=lambda run: run.id))
 
 
+def has_trusted_label(client: Client, number: int, label: str) -> bool:
+    """Whether the issue has the label, last put on by a person with write permission."""
+    node = _issue_details(client, (number,), "LabelFields").get(number)
+    putter = nodes.labeller(node, label) if node else None
+    return putter is not None and client.may_write(putter)
+
+
 # ---- details -------------------------------------------------------------------------------
 
 

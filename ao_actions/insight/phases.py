@@ -97,7 +97,8 @@ def _labels() -> list[str]:
         "## Labels, and who is sent",
         "",
         "The labels are a projection: a pass puts them right when they differ.",
-        f"Only `{policy.labels.ready}` and `{policy.labels.priority}` are read.",
+        f"Only `{policy.labels.ready}`, `{policy.labels.priority}` and, before a change is "
+        f"published, `{policy.labels.allow}` are read.",
         "",
         "| phase | label | an agent may be sent |",
         "|---|---|---|",

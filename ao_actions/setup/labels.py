@@ -16,6 +16,7 @@ TEXTS = {
     "needs_human": ("d93f0b", "ao-actions cannot go on without a human"),
     "paused": ("fbca04", "ao-actions waits"),
     "priority": ("b60205", "ao-actions takes this issue before others"),
+    "allow": ("e99695", "ao-actions may change paths that need a maintainer's word"),
 }
 
 

@@ -13,6 +13,7 @@ from ao_actions.config import Config
 from ao_actions.core import text
 from ao_actions.core.model import Phase
 from ao_actions.core.observed import Thread
+from ao_actions.core.protection import AGENT_FILES
 from ao_actions.rendering import render
 
 LIMIT = 40_000  # characters of any one outside text
@@ -61,7 +62,8 @@ def write(assigned: Assigned, config: Config) -> str:
         "prompts/brief.md.j2",
         repository=assigned.repository,
         number=assigned.number,
-        protected=", ".join(f"`{pattern}`" for pattern in config.protected),
+        protected=_patterns(config.protected.refuse),
+        labelled=_patterns(config.protected.label),
         verify=", ".join(f"`{command}`" for command in config.verify),
         rules=config.rules.strip(),
         issue=_quoted(f"{assigned.title}\n\n{assigned.body}"),
@@ -99,6 +101,11 @@ def mend(failure: str) -> str:
     )
 
 
+def _patterns(patterns: tuple[str, ...]) -> str:
+    named = {AGENT_FILES: "files that instruct coding agents or git (AGENTS.md, .claude/, …)"}
+    return ", ".join(named.get(pattern, f"`{pattern}`") for pattern in patterns)
+
+
 def _feedback(assigned: Assigned) -> str:
     match assigned.reason:
         case Phase.CI_FAILED:
@@ -116,7 +123,7 @@ def _feedback(assigned: Assigned) -> str:
 
 
 def _red(red: Red) -> str:
-    names = ", ".join(f"`{_code(name)}`" for name in red.names)
+    names = ", ".join(text.code(name, limit=100) for name in red.names)
     parts = [f"### {names}"]
     if red.notes:
         parts.append(f"Its annotations:\n\n{_quoted(chr(10).join(red.notes))}")
@@ -127,10 +134,6 @@ def _red(red: Red) -> str:
     if red.files:
         parts.append("Whole logs: " + ", ".join(f"`{path}`" for path in red.files))
     return "\n\n".join(parts)
-
-
-def _code(name: str) -> str:
-    return text.line(name, limit=100).replace("`", "'")
 
 
 def _words(words: Words) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ao_actions import tainted
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
-from ao_actions.work import handoff, workspace
+from ao_actions.work import changes, handoff, workspace
+from ao_actions.work.changes import FILES
 from ao_actions.work.workspace import Places
 
 # The agent may have written a ~/.gitconfig, and a filter in it is a program.
@@ -131,6 +132,7 @@ def commit(checkout: Checkout) -> str | None:
     _leave_alone(store, work_tree)
     local = Git(checkout.path)
     local.run("add", "--all", "--", ".", env=work_tree)
+    _keep_modes(checkout, work_tree)
     tree = store.run("write-tree", env=work_tree)
     if checkout.merging is None and tree == _tree(checkout):
         return None
@@ -152,6 +154,47 @@ def _tree(checkout: Checkout) -> str:
     return checkout.store.run("rev-parse", f"{checkout.start}^{{tree}}", env=_ALONE)
 
 
+def _keep_modes(checkout: Checkout, env: Mapping[str, str]) -> None:
+    """Files that were there keep their modes, and of new ones only scripts are executable: any
+    other mode `publish` would refuse, and an agent's `chmod` is seldom meant."""
+    store, start = checkout.store, checkout.start
+    before = merged(store, (start, checkout.merging)) if checkout.merging else start
+    raw = store.attempt(
+        "diff-index",
+        "--cached",
+        "-r",
+        "-z",
+        "--raw",
+        "--no-renames",
+        "--no-abbrev",
+        before,
+        env=env,
+    )
+    wanted = []
+    for change in changes.parse(raw.out):
+        mode = change.new_mode
+        if change.old_mode in FILES and mode in FILES:
+            mode = change.old_mode
+        elif change.added and mode == "100755":
+            content = store.attempt("cat-file", "blob", change.new, env=env).out
+            mode = "100755" if changes.is_script(content) else "100644"
+        if mode != change.new_mode:
+            wanted.append(f"{mode} {change.new}\t{change.path}\0")
+    lines = "".join(wanted).encode("utf-8", "surrogateescape")
+    store.run("update-index", "-z", "--index-info", input=lines, env=env)
+
+
+def merged(git: Git, parents: Sequence[str]) -> str:
+    """The tree that git itself makes of two commits, conflicts and all.
+
+    :raises GitError: they cannot be merged
+    """
+    done = git.attempt("merge-tree", "--write-tree", "--no-messages", *parents, env=_ALONE)
+    if done.code not in (0, 1):  # 1: there are conflicts, and they are in the tree
+        raise GitError(done.err.strip(), output=done.err)
+    return done.text.splitlines()[0]
+
+
 def bundle(checkout: Checkout, commit_: str, folder: Path) -> None:
     """Pack the commit, without the history that everybody has, into the hand-off."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,9 +203,3 @@ def bundle(checkout: Checkout, commit_: str, folder: Path) -> None:
     path = str((folder / handoff.BUNDLE).absolute())
     line = ("bundle", "create", "--quiet", path, handoff.BUNDLE_REF, *excluded)
     checkout.store.run(*line, env=_ALONE)
-
-
-def changed_files(checkout: Checkout, commit_: str) -> list[str]:
-    """Paths that the commit changes, for the log."""
-    out = checkout.store.run("diff", "--name-only", checkout.start, commit_)
-    return out.splitlines()

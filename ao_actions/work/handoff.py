@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ao_actions.core import codec
 from ao_actions.core.model import Outcome, Spent
@@ -94,7 +95,7 @@ def read(folder: Path) -> Handoff | None:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > OUTCOME_LIMIT:
         raise TaintedError(f"{OUTCOME} is not a file of at most {OUTCOME_LIMIT} bytes")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
         handoff = codec.decode(Handoff, value)
     except (ValueError, RecursionError) as error:
         raise TaintedError(f"{OUTCOME}: {error}") from None
@@ -107,6 +108,14 @@ def read(folder: Path) -> Handoff | None:
     if handoff.session is not None and not SESSION.fullmatch(handoff.session):
         raise TaintedError(f"{OUTCOME}: a session's name that cannot be")
     return handoff
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two readers of a key that stands twice, each may believe another value."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
 
 
 def bundle(folder: Path) -> Path | None:

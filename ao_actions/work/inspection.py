@@ -1,78 +1,105 @@
-"""What an agent made, looked at before it is published: the rules that refuse it (design 6).
+"""What an agent made, looked at before it is published (design 6).
 
 The bundle is unpacked in a fresh repository, with fsck and without hooks or filters, and
-nothing in it is ever checked out. What passes is re-made as one commit of ours: only the
-tree of files is the agent's.
+nothing in it is ever checked out. What passes `rules` is re-made as one commit of ours: only
+the tree of files is the agent's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ao_actions.config import Config
 from ao_actions.core.model import Claim, Phase
 from ao_actions.errors import GitError
 from ao_actions.git import Git
-from ao_actions.work import checkout, handoff
+from ao_actions.work import checkout, handoff, rules
 from ao_actions.work.handoff import TaintedError
+from ao_actions.work.rules import Work
 
-FILES = ("100644", "100755")
 EVERYTHING = 2**31 - 1  # a depth: all the history there is
-# With what NTFS ignores: an 8.3 name, dots and spaces at the end, a stream's name.
-_GIT_LOOKALIKE = re.compile(
-    r"(?:\.git|git~\d+|\.gitmodules|gitmod~\d+)[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One path that differs from what stood there before."""
-
-    path: str
-    old_mode: str
-    new_mode: str
-
-    @property
-    def deleted(self) -> bool:
-        return self.new_mode == "000000"
+HEADER_LIMIT = 4096  # of a bundle of one ref and two commits that it stands on
+_SIGNATURE = b"# v2 git bundle"
+_WANTED = re.compile(rb"-([0-9a-f]{40})(?: .*)?")
+_REF = re.compile(rb"([0-9a-f]{40}) (.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A tree that passed, and the commits that it goes on top of."""
+    """A tree that passed, and the commits that it goes on top of. `look`: paths that a human
+    is to look at first."""
 
     tree: str
     parents: tuple[str, ...]
     paths: tuple[str, ...]
+    look: tuple[str, ...] = ()
 
 
-def inspect(git: Git, bundle: Path, claim: Claim, config: Config) -> Accepted:
+def _never() -> bool:
+    return False
+
+
+def inspect(
+    git: Git, bundle: Path, claim: Claim, config: Config, allowed: Callable[[], bool] = _never
+) -> Accepted:
     """Fetch what the attempt began with, unpack the bundle on top of it, apply the rules.
+
+    `allowed`: whether a maintainer has put the label `allow` on the issue; it is asked only
+    where that decides.
 
     :raises TaintedError: the message names the rule that refuses it
     """
     _fetch(git, claim, depth=checkout.DEPTH)
-    try:
-        commit = _unpack(git, bundle.absolute())
-    except TaintedError:  # the base may have moved on by more than that since the attempt began
-        _fetch(git, claim, depth=EVERYTHING)
-        commit = _unpack(git, bundle.absolute())
+    commit = _unpack(git, bundle, claim)
     parents = tuple(git.run("rev-list", "--parents", "--max-count=1", commit).split()[1:])
     _check_parents(git, parents, claim)
     tree = git.run("rev-parse", f"{commit}^{{tree}}")
     before = _before(git, parents, claim)
-    changes = tuple(_diff(git, before, tree))
-    if not changes and len(parents) == 1:
-        raise TaintedError("the bundle changes nothing")
-    for rule in RULES:
-        for reason in rule(git, changes, before, tree, config):
+    try:
+        made = tuple(rules.diff(git, before, tree))
+        if not made and len(parents) == 1:
+            raise TaintedError("the bundle changes nothing")
+        work = Work(git=git, changes=made, before=before, tree=tree, parents=parents, config=config)
+        _judge(work, allowed)
+        tree = _written_anew(work)
+    except GitError as error:
+        raise TaintedError(f"{handoff.BUNDLE} cannot be read: {error}") from None
+    paths = tuple(change.path for change in made)
+    protected = config.protected
+    return Accepted(
+        tree=tree,
+        parents=parents,
+        paths=paths,
+        look=tuple(p for p in paths if protected.labelled(p) or protected.asked(p)),
+    )
+
+
+def _judge(work: Work, allowed: Callable[[], bool]) -> None:
+    for rule in rules.NEVER:
+        for reason in rule(work):
             raise TaintedError(reason)
-    return Accepted(tree=tree, parents=parents, paths=tuple(change.path for change in changes))
+    for rule in rules.UNLESS_ALLOWED:
+        for reason in rule(work):
+            if allowed():
+                return
+            label = work.config.labels.allow
+            way = f"if it is meant, put the label {label} on the issue and say /ao retry"
+            raise TaintedError(f"{reason}: {way}")
+
+
+def _written_anew(work: Work) -> str:
+    """The same files as git writes them: a tree can be spelt in more than one way."""
+    index = work.git.directory / "inspected.index"
+    index.unlink(missing_ok=True)
+    env = {"GIT_INDEX_FILE": str(index)}
+    lines = (f"{mode} {oid}\t{path}\0" for path, (mode, oid) in work.entries.items())
+    listed = "".join(lines).encode("utf-8", "surrogateescape")
+    work.git.run("update-index", "-z", "--index-info", input=listed, env=env)
+    return work.git.run("write-tree", env=env)
 
 
 def unchanged(git: Git, claim: Claim) -> Accepted:
@@ -101,15 +128,46 @@ def _fetch(git: Git, claim: Claim, *, depth: int) -> None:
         raise TaintedError(f"the base branch {claim.base} is gone")
 
 
-def _unpack(git: Git, bundle: Path) -> str:
+def _unpack(git: Git, bundle: Path, claim: Claim) -> str:
+    """The bundle's commit, its objects checked one by one.
+
+    Not by `git bundle`: before 2.46 it does not check what it unpacks.
+    """
+    commit, wanted, at = _header(bundle)
+    if any(git.attempt("cat-file", "-e", f"{oid}^{{commit}}").code != 0 for oid in wanted):
+        # the base may have moved on by more than that since the attempt began
+        _fetch(git, claim, depth=EVERYTHING)
     try:
-        heads = git.run("bundle", "list-heads", str(bundle)).splitlines()
-        if len(heads) != 1 or not heads[0].endswith(f" {handoff.BUNDLE_REF}"):
-            raise TaintedError(f"{handoff.BUNDLE}: it must hold one ref, {handoff.BUNDLE_REF}")
-        git.run("fetch", "--quiet", "--no-tags", str(bundle), f"+{handoff.BUNDLE_REF}:refs/tainted")
-        return git.run("rev-parse", "refs/tainted^{commit}")
+        with bundle.open("rb", buffering=0) as pack:
+            pack.seek(at)
+            limit = f"--max-input-size={handoff.BUNDLE_LIMIT}"
+            checks = ("--strict", "--fix-thin", "--threads=1", limit)
+            git.bounded("index-pack", "--stdin", *checks, stdin=pack)
+        kind = git.run("cat-file", "-t", commit)
     except GitError as error:
         raise TaintedError(f"{handoff.BUNDLE} cannot be unpacked: {error}") from None
+    if kind != "commit":
+        raise TaintedError(f"{handoff.BUNDLE}: its ref is a {kind}, not a commit")
+    return commit
+
+
+def _header(bundle: Path) -> tuple[str, tuple[str, ...], int]:
+    """The commit of the bundle's one ref, the commits that it stands on, and where its pack is.
+
+    Source: git's Documentation/gitformat-bundle.txt.
+    """
+    with bundle.open("rb") as file:
+        head, blank, _ = file.read(HEADER_LIMIT).partition(b"\n\n")
+    signature, *lines = head.split(b"\n")
+    if not blank or signature != _SIGNATURE:
+        raise TaintedError(f"{handoff.BUNDLE}: it is no bundle of version 2 with a short header")
+    wanted = [found[1] for line in lines if (found := _WANTED.fullmatch(line))]
+    refs = [found for line in lines if (found := _REF.fullmatch(line))]
+    if len(refs) + len(wanted) != len(lines) or [r[2] for r in refs] != [
+        handoff.BUNDLE_REF.encode()
+    ]:
+        raise TaintedError(f"{handoff.BUNDLE}: it must hold one ref, {handoff.BUNDLE_REF}")
+    return refs[0][1].decode(), tuple(oid.decode() for oid in wanted), len(head) + 2
 
 
 def _check_parents(git: Git, parents: tuple[str, ...], claim: Claim) -> None:
@@ -132,87 +190,9 @@ def _before(git: Git, parents: tuple[str, ...], claim: Claim) -> str:
     """What the agent's tree is compared with. For a merge that is the tree that git itself makes
     of both sides: what the base brought is not the agent's, but taking it back is."""
     if len(parents) == 1:
-        return parents[0]
+        return git.run("rev-parse", f"{parents[0]}^{{tree}}")
     _fetch(git, claim, depth=EVERYTHING)
-    merged = git.attempt("merge-tree", "--write-tree", "--no-messages", *parents)
-    if merged.code not in (0, 1):  # 1: there are conflicts, and they are in the tree
-        raise TaintedError(f"{parents[1][:7]} cannot be merged: {merged.err.strip()}")
-    return merged.text.splitlines()[0]
-
-
-def _diff(git: Git, old: str, new: str) -> Iterator[Change]:
-    raw = git.attempt("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
-    fields = raw.out.decode("utf-8", "surrogateescape").split("\0")
-    for meta, path in zip(fields[::2], fields[1::2], strict=False):
-        old_mode, new_mode, *_ = meta.removeprefix(":").split(" ")
-        yield Change(path=path, old_mode=old_mode, new_mode=new_mode)
-
-
-# ---- the rules: each yields the reasons for which it refuses -------------------------------
-
-
-Changes = tuple[Change, ...]
-
-
-def _modes(_git: Git, changes: Changes, _before: str, _tree: str, _c: Config) -> Iterator[str]:
-    for change in changes:
-        if not change.deleted and change.new_mode not in FILES:
-            kind = {"120000": "symbolic link", "160000": "submodule"}.get(change.new_mode, "entry")
-            yield f"{change.path!r}: a {kind} may not be added or changed"
-
-
-def _names(_git: Git, changes: Changes, _before: str, _tree: str, _c: Config) -> Iterator[str]:
-    for change in changes:
-        parts = re.split(r"[/\\]", change.path)
-        if any(_GIT_LOOKALIKE.fullmatch(part) or part in ("", ".", "..") for part in parts):
-            yield f"{change.path!r}: the name is git's own"
-        if not change.path.isprintable():
-            yield f"{change.path!r}: the name has characters that cannot be shown"
-
-
-def _protected(
-    _git: Git, changes: Changes, _before: str, _tree: str, config: Config
-) -> Iterator[str]:
-    for change in changes:
-        for pattern in config.protected:
-            if matches(change.path, pattern):
-                yield f"{change.path!r} is protected (`protected: {pattern}`)"
-
-
-def _size(git: Git, changes: Changes, before: str, tree: str, config: Config) -> Iterator[str]:
-    if len(changes) > config.max_changed_files:
-        yield f"{len(changes)} files are changed (`max_changed_files: {config.max_changed_files}`)"
-    lines = 0
-    stat = git.attempt("diff", "--numstat", "-z", "--no-renames", before, tree)
-    for entry in stat.out.decode("utf-8", "surrogateescape").split("\0"):
-        added, _, rest = entry.partition("\t")
-        removed, _, _path = rest.partition("\t")
-        if added.isdigit():  # a binary file counts no lines
-            lines += int(added) + int(removed)
-    if lines > config.max_changed_lines:
-        yield f"{lines} lines are changed (`max_changed_lines: {config.max_changed_lines}`)"
-
-
-RULES = (_modes, _names, _protected, _size)
-
-
-def matches(path: str, pattern: str) -> bool:
-    """Whether a path matches a pattern: `*` within one folder, `**` across folders; `dir/` and
-    `dir/**` are all below it.
-
-    Letter case is ignored, for some file systems ignore it too.
-    """
-    pattern = pattern.casefold().removeprefix("/")
-    if pattern.endswith("/"):
-        pattern += "**"
-    return _matches(path.casefold().split("/"), pattern.split("/"))
-
-
-def _matches(parts: list[str], pattern: list[str]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern == ["**"]:
-        return bool(parts)
-    if pattern[0] == "**":
-        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts)))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    try:
+        return checkout.merged(git, parents)
+    except GitError as error:
+        raise TaintedError(f"{parents[1][:7]} cannot be merged: {error}") from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ao_actions.core.observed import Thread
-from ao_actions.work import inspection
+from ao_actions.core.protection import Protected
 
 _BLOCK = re.compile(
     r"^ {0,3}(?P<fence>`{3,}|~{3,})suggestion[ \t]*\n(?P<text>.*?)^ {0,3}(?P=fence)[`~]*[ \t]*$",
@@ -64,9 +64,10 @@ def of(name: str, thread: Thread) -> Suggestion | None:
 
 
 def apply(
-    root: Path, threads: Iterable[tuple[str, Thread]], protected: tuple[str, ...] = ()
+    root: Path, threads: Iterable[tuple[str, Thread]], protected: Protected | None = None
 ) -> Applied:
-    """Write the threads' suggestions into a fresh checkout, but for `protected` paths."""
+    """Write the threads' suggestions into a fresh checkout, but for protected paths."""
+    rules = protected or Protected()
     wanted = [made for name, thread in threads if (made := of(name, thread)) is not None]
     done: dict[str, str] = {}
     left: dict[str, str] = {}
@@ -75,7 +76,7 @@ def apply(
     for made in sorted(wanted, key=lambda each: (each.path, -each.end, -each.start)):
         if made.end >= touched.get(made.path, made.end + 1):
             left[made.name] = "Another suggestion is for the same lines: that one was applied."
-        elif any(inspection.matches(made.path, pattern) for pattern in protected):
+        elif rules.refused(made.path) or rules.labelled(made.path):
             left[made.name] = "The suggestion was not applied: the path is protected from us."
         elif why_not := _write(root, made):
             left[made.name] = why_not

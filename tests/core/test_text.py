@@ -87,7 +87,16 @@ OUTSIDE = st.text(
         pytest.param("[skip ci] x", f"[{BREAK}skip ci] x", id="skip ci"),
         pytest.param("x [CI Skip]", f"x [{BREAK}CI Skip]", id="ci skip"),
         pytest.param("[no actions]", f"[{BREAK}no actions]", id="no actions"),
-        pytest.param("[link](x)", "[link](x)", id="a link stays"),
+        pytest.param("[link](x)", f"[link]{BREAK}(x)", id="a link shows where it leads"),
+        pytest.param("[github.com][1]", f"[github.com]{BREAK}[1]", id="a link by name"),
+        pytest.param("[1]: http://x", f"[1]{BREAK}: http://x", id="a link's name"),
+        pytest.param("![](http://x)", f"!{BREAK}[]{BREAK}(http://x)", id="an image"),
+        pytest.param("[ci-skip]", f"[{BREAK}ci-skip]", id="skip for other CI"),
+        pytest.param("***NO_CI***", f"***NO_{BREAK}CI***", id="no CI for Azure"),
+        pytest.param("a\ufe01\U000e0101b\u3164c", "abc", id="letters that show as nothing"),
+        pytest.param("x\n Fixes: y", f"x\n Fixes{BREAK}: y", id="trailer on an indented line"),
+        pytest.param("fixes: #12", f"fixes{BREAK}: #{BREAK}12", id="closing word with a colon"),
+        pytest.param("a@b.io", f"a@{BREAK}b.io", id="an address"),
         pytest.param("Signed-off-by: x", f"Signed-off-by{BREAK}: x", id="trailer"),
         pytest.param(" Signed-off-by: x", f"Signed-off-by{BREAK}: x", id="trailer behind a space"),
         pytest.param("skip-checks:true", f"skip-checks{BREAK}:true", id="trailer without a space"),
@@ -120,6 +129,7 @@ def test_neutral_text_can_do_nothing(said: str, limit: int) -> None:
     assert not re.search(r"^[A-Za-z0-9-]+[ \t]*:(?!//|/?…)", shown, re.MULTILINE)
     assert not re.search(r"\[(skip|no|ci|actions) (skip|ci|actions)\]", shown, re.IGNORECASE)
     assert not re.search(r"&#?\w+;", shown)
+    assert not re.search(r"!\[|\]\(|\]\[|\]:", shown)
     hidden = {c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert hidden <= {"\n", "\t", BREAK}
 
@@ -136,6 +146,10 @@ def test_a_line_is_one_line(said: str, limit: int) -> None:
     assert len(shown) <= limit
     assert len(shown.splitlines()) <= 1
     assert shown == shown.strip()
+
+
+def test_code_is_one_span() -> None:
+    assert text.code("a`b\n@c", limit=100) == f"`a'b @{BREAK}c`"
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ ZIPS: dict[str, tuple[Callable[[], bytes], str]] = {
             ("outcome.json", SAID.replace("no_change", "changes")),
             (link("work.bundle"), "/etc/passwd"),
         ),
-        "work.bundle cannot be unpacked",
+        "no bundle of version 2",
     ),
     "no bundle": (
         lambda: made(("outcome.json", SAID.replace("no_change", "changes"))),

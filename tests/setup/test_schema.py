@@ -21,7 +21,7 @@ WRONG: dict[str, list[Any]] = {
     "agents": [[], [{"name": "command"}], [{"name": "claude-code", "x": 1}], 1],
     "verify": [1, [""], {}],
     "rules": [1, []],
-    "protected": [[1]],
+    "protected": [[1], {"refused": []}, {"label": [1]}],
     "max_changed_files": [0, 3001, "1"],
     "max_changed_lines": [0, 1.5],
     "turns": [0],

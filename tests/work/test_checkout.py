@@ -14,6 +14,11 @@ from ao_actions.work.workspace import Places
 from tests.work.origin import Origin
 
 
+def changed(tree: checkout.Checkout, commit: str) -> list[str]:
+    """Paths that the commit changes."""
+    return tree.store.run("diff", "--name-only", tree.start, commit).splitlines()
+
+
 def test_a_new_task_begins_at_the_base(origin: Origin) -> None:
     tree = origin.attempt()
     assert tree.start == origin.tip("main")
@@ -41,7 +46,7 @@ def test_new_changed_and_deleted_files_are_taken_ignored_ones_are_not(origin: Or
     (tree.path / "debug.log").write_text("noise\n")
     commit = checkout.commit(tree)
     assert commit is not None
-    assert sorted(checkout.changed_files(tree, commit)) == ["README.md", "new.py", "src/code.py"]
+    assert sorted(changed(tree, commit)) == ["README.md", "new.py", "src/code.py"]
 
 
 def test_what_the_agent_did_to_git_does_not_count(origin: Origin) -> None:
@@ -172,7 +177,7 @@ def test_a_checkout_whose_git_is_gone_still_has_files(origin: Origin) -> None:
     (tree.path / "src" / "code.py").write_text("x = 2\n")
     commit = checkout.commit(tree)
     assert commit is not None
-    assert checkout.changed_files(tree, commit) == ["src/code.py"]
+    assert changed(tree, commit) == ["src/code.py"]
 
 
 def test_what_is_ignored_and_tracked_is_taken(origin: Origin) -> None:
@@ -182,7 +187,7 @@ def test_what_is_ignored_and_tracked_is_taken(origin: Origin) -> None:
     (tree.path / "new.py").write_text("n = 1\n")
     commit = checkout.commit(tree)
     assert commit is not None
-    assert checkout.changed_files(tree, commit) == ["src/code.py"]
+    assert changed(tree, commit) == ["src/code.py"]
 
 
 def test_an_executable_stays_one(origin: Origin) -> None:
@@ -192,6 +197,50 @@ def test_an_executable_stays_one(origin: Origin) -> None:
     commit = checkout.commit(tree)
     assert commit is not None
     assert tree.store.run("ls-tree", commit, "run.sh").startswith("100755 ")
+
+
+def test_modes_that_publish_would_refuse_are_mended(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / "src" / "code.py").write_text("x = 2\n")
+    (tree.path / "src" / "code.py").chmod(0o755)
+    (tree.path / "README.md").chmod(0o755)
+    for name, content in (("data.bin", b"\x7fELF"), ("run.sh", b"#!/bin/sh\n")):
+        (tree.path / name).write_bytes(content)
+        (tree.path / name).chmod(0o755)
+    commit = checkout.commit(tree)
+    assert commit is not None
+    modes = {
+        line.split("\t")[1]: line.split()[0]
+        for line in tree.store.run("ls-tree", "-r", commit).splitlines()
+    }
+    assert modes == {
+        ".gitignore": "100644",
+        "README.md": "100644",
+        "data.bin": "100644",
+        "run.sh": "100755",
+        "src/code.py": "100644",
+    }
+
+
+def test_a_changed_mode_alone_is_no_change(origin: Origin) -> None:
+    tree = origin.attempt()
+    (tree.path / "README.md").chmod(0o755)
+    assert checkout.commit(tree) is None
+
+
+def test_a_merge_keeps_the_modes_of_the_base(origin: Origin) -> None:
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    git = origin.git()
+    tip = origin.tip("main")
+    git.fetch(tip)
+    entries = git.run("ls-tree", tip).replace("100644 blob", "100755 blob")
+    made = git.run("mktree", input=f"{entries}\n".encode())
+    new = git.run("commit-tree", made, "-p", tip, "-m", "executable")
+    git.push({"refs/heads/main": (tip, new)})
+    tree = origin.attempt(head, merge=True)
+    commit = checkout.commit(tree)
+    assert commit is not None
+    assert tree.store.run("ls-tree", commit, "README.md").startswith("100755 ")
 
 
 def test_a_submodule_that_was_there_is_no_change(origin: Origin) -> None:
@@ -208,4 +257,4 @@ def test_a_submodule_that_was_there_is_no_change(origin: Origin) -> None:
     (tree.path / "new.py").write_text("n = 1\n")
     commit = checkout.commit(tree)
     assert commit is not None
-    assert checkout.changed_files(tree, commit) == ["new.py"]
+    assert changed(tree, commit) == ["new.py"]

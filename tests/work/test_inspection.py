@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ao_actions.git import Git
 from ao_actions.work import checkout, handoff
 from ao_actions.work.checkout import Checkout
 from ao_actions.work.handoff import TaintedError
-from ao_actions.work.inspection import inspect, matches, remake
+from ao_actions.work.inspection import inspect, remake
 from tests.builders import NOW
 from tests.work.origin import Origin, claim_for
 
@@ -81,7 +82,7 @@ def test_names_that_are_git_s_own(origin: Origin, name: str) -> None:
     tree = origin.attempt()
     blob = tree.store.run("hash-object", "-w", "--stdin", input=b"x")
     entries = tree.store.run("ls-tree", tree.start) + f"\n100644 blob {blob}\t{name}\n"
-    assert "the name is git's own" in crafted(origin, tree, entries)
+    assert re.search("the name is git's own|hasDotgit", crafted(origin, tree, entries))
 
 
 def test_a_name_that_cannot_be_shown(origin: Origin) -> None:
@@ -160,7 +161,7 @@ def test_a_bundle_that_is_none(origin: Origin, tmp_path: Path) -> None:
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"# v2 git bundle\nnonsense")
     tree = origin.attempt()
-    with pytest.raises(TaintedError, match="one ref"):
+    with pytest.raises(TaintedError, match="no bundle of version 2"):
         inspected(origin, tree, garbage)
     cut = tmp_path / "cut"
     (tree.path / "b.py").write_text("b = 1\n")
@@ -205,6 +206,27 @@ def test_the_lines_of_the_base_are_not_the_agent_s(origin: Origin) -> None:
     inspected(origin, tree, origin.bundle(tree), config)
     (tree.path / "big").unlink()
     assert "max_changed_lines" in refusal(origin, tree, config)
+
+
+def test_a_merge_with_conflict_markers_in_it(origin: Origin) -> None:
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    origin.commit("main", {"src/code.py": "x = 3\n"})
+    tree = origin.attempt(head, merge=True)
+    assert "<<<<<<<" in (tree.path / "src" / "code.py").read_text()
+    assert "conflict markers were left" in refusal(origin, tree)
+
+
+def test_a_merge_left_as_git_itself_would_leave_it(origin: Origin) -> None:
+    """With the very markers of `merge-tree`, nothing differs from what it is compared with."""
+    head = origin.commit("ao/1", {"src/code.py": "x = 2\n"}, start=origin.tip("main"))
+    origin.commit("main", {"src/code.py": "x = 3\n"})
+    tree = origin.attempt(head, merge=True)
+    assert tree.merging is not None
+    parents = (tree.start, tree.merging)
+    left = checkout.merged(tree.store, parents)
+    commit = tree.store.run("commit-tree", left, "-p", parents[0], "-p", parents[1], "-m", "x")
+    with pytest.raises(TaintedError, match="conflict markers were left"):
+        inspected(origin, tree, origin.bundle(tree, commit))
 
 
 def test_a_merge_that_nobody_asked_for(origin: Origin) -> None:
@@ -276,27 +298,7 @@ def test_a_bundle_s_path_may_be_relative(
 
 def test_names_that_only_look_a_little_like_git_s(origin: Origin) -> None:
     tree = origin.attempt()
-    for name in (".gitattributes", ".github-notes", "a.git", "git~x", "git", "ü.py"):
+    for name in (".github-notes", "a.git", "git~x", "git", "ü.py"):
         (tree.path / name).write_text("x\n")
     (tree.path / "README.md").unlink()
     inspected(origin, tree, origin.bundle(tree))
-
-
-@pytest.mark.parametrize(
-    ("path", "pattern", "expected"),
-    [
-        (".github/workflows/a.yml", ".github/**", True),
-        (".GITHUB/x", ".github/**", True),
-        ("src/.github/x", ".github/**", False),
-        ("CODEOWNERS", "codeowners", True),
-        ("docs/CODEOWNERS", "CODEOWNERS", False),
-        ("a/b/c.lock", "**/*.lock", True),
-        ("c.lock", "**/*.lock", True),
-        ("src/a.py", "src/*.py", True),
-        ("src/sub/a.py", "src/*.py", False),
-        ("keys/x", "keys/", True),
-        ("keys", "keys/**", False),
-    ],
-)
-def test_patterns(path: str, pattern: str, *, expected: bool) -> None:
-    assert matches(path, pattern) is expected

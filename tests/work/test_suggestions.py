@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ao_actions.core.protection import Protected
 from ao_actions.work import suggestions
 from tests.builders import a_comment, a_thread
 
@@ -94,7 +95,9 @@ def test_of_two_for_the_same_lines_one_is_applied(root: Path) -> None:
     ("given", "why"),
     [
         pytest.param(thread(block("x\n"), path="gone.txt"), "not there any more", id="gone"),
-        pytest.param(thread(block("x\n"), path="../b.txt"), "not there any more", id="outside"),
+        pytest.param(
+            thread(block("x\n"), path="a/../../b.txt"), "not there any more", id="outside"
+        ),
         pytest.param(thread(block("x\n"), path="link/b.txt"), "not there any more", id="link"),
         pytest.param(thread(block("x\n"), path="a"), "not there any more", id="folder"),
         pytest.param(thread(block("x\n"), 9), "no such lines", id="beyond its end"),
@@ -133,6 +136,10 @@ def test_words_beside_it_are_for_the_agent(root: Path) -> None:
 
 
 def test_protected_paths_are_for_people(root: Path) -> None:
-    applied = suggestions.apply(root, [("T1", thread(block("x\n")))], ("a/**",))
+    applied = suggestions.apply(root, [("T1", thread(block("x\n")))], Protected(refuse=("a/**",)))
+    assert "protected" in applied.left["T1"]
+    applied = suggestions.apply(
+        root, [("T1", thread(block("x\n")))], Protected(label=("a/",), refuse=())
+    )
     assert "protected" in applied.left["T1"]
     assert (root / "a" / "b.txt").read_bytes() == FILE
