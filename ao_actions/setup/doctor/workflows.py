@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from ao_actions import __version__
@@ -15,7 +14,6 @@ from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, war
 from ao_actions.setup.doctor.context import Context
 from ao_actions.setup.doctor.files import OURS, WorkflowFile, runner_of
 
-_HOSTED = re.compile(r"(ubuntu|windows|macos)-[\w.-]+")
 _QUIET_DAYS = 50  # of the 60 after which GitHub switches schedules off
 
 
@@ -203,7 +201,7 @@ def _runners(context: Context) -> Finding:
     for where, labels in _writing_jobs(context.ours):
         if any("self-hosted" in label for label in labels):
             own.append(where)
-        elif not all(_HOSTED.fullmatch(label) for label in labels):
+        elif not all(exposure.HOSTED.fullmatch(label) for label in labels):
             odd.append(f"{where} on {', '.join(labels)}")
     mend = "`small_runner` in ao.yml: a runner of GitHub's; `runner` moves the agent's job alone"
     if own:
