@@ -14,7 +14,7 @@ _BREAK = "\u2060"
 _MENTION = re.compile(r"@(?=[\w/-])")
 _REFERENCE = re.compile(r"#(?=\d)|\bGH-(?=\d)|(?<=[\w.-])/(?=issues/|pull/)", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?=#?\w+;)")  # `&#64;` would be a sign again once it is rendered
-_COMMAND = re.compile(r"^(\s*)/(?=\w)", re.MULTILINE)
+_COMMAND = re.compile(r"^([^\S\n]*)/(?=\w)", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _SKIP = re.compile(r"\[(?=(?:skip|no) (?:ci|actions)\]|(?:ci|actions) skip\])", re.IGNORECASE)
