@@ -44,7 +44,7 @@ class Earlier:
             return None
         try:
             there = sessions.restore(agent, assignment, last.session, self.packed)
-        except (OSError, zipfile.BadZipFile):
+        except sessions.DAMAGED:
             return None
         return last.session if there else None
 
@@ -84,7 +84,7 @@ class Earlier:
         try:
             with self.packed.open(name) as file:
                 content = file.read(limit + 1)
-        except (KeyError, OSError, zipfile.BadZipFile):
+        except (KeyError, *sessions.DAMAGED):
             return None
         return content if len(content) <= limit else None
 
@@ -95,13 +95,19 @@ def find(client: Client, record: TaskRecord) -> Iterator[Earlier]:
     attempts = record.this_round()
     resumable = [attempt for attempt in attempts if attempt.session]
     last = next(reversed(resumable or list(attempts)), None)
-    content = _handoff(client, record.issue, last) if last else None
+    with opened(_handoff(client, record.issue, last) if last else None) as packed:
+        yield Earlier(attempts=attempts, last=last, packed=packed)
+
+
+@contextmanager
+def opened(content: bytes | None) -> Iterator[zipfile.ZipFile | None]:
+    """The artifact in these bytes; None if they are none."""
     try:
         packed = zipfile.ZipFile(io.BytesIO(content)) if content else None
-    except zipfile.BadZipFile:
+    except (ValueError, *sessions.DAMAGED):
         packed = None
     with packed or nullcontext():
-        yield Earlier(attempts=attempts, last=last, packed=packed)
+        yield packed
 
 
 def _handoff(client: Client, issue: int, attempt: Attempt) -> bytes | None:
