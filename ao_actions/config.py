@@ -7,6 +7,8 @@ wanted. docs/config.md has a section for each key of `KEYS` (a test compares the
 from __future__ import annotations
 
 import difflib
+import json
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -129,7 +131,7 @@ def parse(text: str) -> Config:
 
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none; too deep
         raise ConfigError(f"{PATH} is not YAML: {' '.join(str(error).split())}") from None
     values = {} if values is None else values
     if not isinstance(values, dict):
@@ -167,7 +169,15 @@ def _wrong(values: Mapping[Any, Any]) -> Iterator[str]:
                 KEYS[name].read(value)
             except ValueError as error:
                 detail = f" ({error})" if str(error) else ""
-                yield f"{name}: {KEYS[name].wanted} is wanted, not {value!r}{detail}"
+                yield f"{name}: {KEYS[name].wanted} is wanted, not {_shown(value)}{detail}"
+
+
+def _shown(value: Any) -> str:
+    """The value for people. Anchors can make a short file's value endless: of that a part."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 300
+    short.maxlevel, short.maxlist, short.maxdict = 3, 20, 20
+    return short.repr(value)
 
 
 # ---- readers: a value as it should be, or ValueError ----------------------------------------
@@ -267,6 +277,10 @@ def _overrides(value: Any) -> dict[str, dict[str, Any]]:
             raise ValueError(f"{name!r} is not the file name of a workflow")
         if not isinstance(patch, dict):
             raise ValueError(f"{name}: the patch must be `key: value` lines")  # noqa: TRY004
+        try:
+            json.dumps(patch, default=str)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError(f"{name}: the patch holds itself, or what JSON cannot") from None
         patches[name] = {"on" if key is True else str(key): part for key, part in patch.items()}
     return patches
 

@@ -141,7 +141,7 @@ def _load(text: str) -> Json:
 
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"a workflow is not YAML: {' '.join(str(error).split())}") from None
     if isinstance(document, dict):
         return {"on" if key is True else key: value for key, value in document.items()}
