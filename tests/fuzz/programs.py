@@ -42,8 +42,10 @@ REPORT = {
 SENTENCES = (
     "You've hit your limit · resets 3pm (Europe/Berlin)",
     "You\u2019ve hit your usage limit. Try again at Nov 24th, 2026 1:05 PM.",
-    "try again in 1h 20m 3.5s", "resets in 3 days and 4 hours", "Claude AI usage limit reached|1795352400",
-    "resets Monday, 9am (UTC)", "available again on 2026-11-22T13:00:00+01:00", "retry at 15:30 GMT",
+    "try again in 1h 20m 3.5s", "resets in 3 days and 4 hours",
+    "Claude AI usage limit reached|1795352400",
+    "resets Monday, 9am (UTC)",
+    "available again on 2026-11-22T13:00:00+01:00", "retry at 15:30 GMT",
     '{"error": {"resets_at": 1795352400}}',
 )  # fmt: skip
 # An agent to its records on standard output, on standard error, and in the files that it keeps.
@@ -199,7 +201,8 @@ def _resets(given: str) -> None:
 
 
 HEADERS = {
-    "retry-after": "Sun, 22 Nov 2026 13:00:00 GMT", "anthropic-ratelimit-unified-status": "rejected",
+    "retry-after": "Sun, 22 Nov 2026 13:00:00 GMT",
+    "anthropic-ratelimit-unified-status": "rejected",
     "anthropic-ratelimit-unified-reset": "1795352400", "x-codex-primary-used-percent": "100",
     "x-codex-primary-reset-at": "1795352400", "x-codex-secondary-reset-after-seconds": "60",
 }  # fmt: skip
@@ -208,7 +211,8 @@ ERRORS = (
     {"error": {"code": "usage_limit_reached", "resets_at": 1795352400, "resets_in_seconds": 60}},
     [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [
         {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "30s"},
-        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "PerDay"}]},
+        {"@type": "type.googleapis.com/google.rpc.QuotaFailure",
+         "violations": [{"quotaId": "PerDay"}]},
     ]}}],
     {"response": {"error": {"code": "rate_limit_exceeded"}}},
 )  # fmt: skip
@@ -273,7 +277,7 @@ def _events(example: tuple[bytes, list[int], int]) -> None:
     found = [data for chunk in pieces(body, cuts) for data in cut.feed(chunk)]
     assert all(len(data) <= limit for data in found)
     whole = Events(limit=10**9)
-    assert found == [data for data in whole.feed(body)] or len(body) > limit
+    assert found == whole.feed(body) or len(body) > limit
 
 
 @target("meter: errors", values(*ERRORS))

@@ -21,15 +21,18 @@ from tests.builders import a_comment, a_thread
 
 SIZE = 100_000
 UNITS = (
-    *("\n", " ", "\t", "\r", "a", "0", "a ", "a\n", " \n", "\n/", "/", "\\", ".", ":", "::", "#", "@", "&#"),
-    *("`", "``` ", "`a``b", "~~~\n", "```suggestion\n", "~~~~suggestion\nx\n", "<", "<!--", "<!-- --> ", "-->"),
-    *("/ao ", "/ao x\n", "> ", "[", "(", " (", "((", "[a", " [a", "://", "://a:", "://a:b", "eyJ", ".eyJ", "sk-"),
-    *("-----BEGIN PRIVATE KEY-----", "ghp_a", "authorization: ", "\x1b[", "\x1b]", "\x1b", "\x9b0", "#" * 3 + "["),
-    *("##[group]Run x\n", "##[error]\n", "##[group]Run x\n##[endgroup]\n", "1.", "1,1", "00:00", "2026-11-22", "0x", "ab1"),
-    *("a-", "file://", "a:/b", "1) a\n ", " 1) a", "FAILED a.py", ".py", ".py::a[", "::", " failing\n", "error", "0 errors "),
-    *("test a ", "● ", "FAIL ", "not ok 1 ", "> ", "a > ", "1:1 error a  ", "a b  ", "tcp ", "http ", "{\"Time\":\""),
-    *("resets ", "try again in 1s ", "try again in 1", "1 s and ", "resets at jan 1 ", "resets (", "1111111"),
-    *("${{", "${{ secrets", "secrets", "}}", "pull/", "gh pr ", "*", "**", "+", "[0-", "\u200b", "\u0301", "e\u0301"),
+    *("\n", " ", "\t", "\r", "a", "0", "a ", "a\n", " \n", "\n/", "/", "\\", ".", ":", "::"),
+    *("#", "@", "&#", "`", "``` ", "`a``b", "~~~\n", "```suggestion\n", "~~~~suggestion\nx\n"),
+    *("<", "<!--", "<!-- --> ", "-->", "/ao ", "/ao x\n", "> ", "[", "(", " (", "((", "[a"),
+    *(" [a", "://", "://a:", "://a:b", "eyJ", ".eyJ", "sk-", "-----BEGIN PRIVATE KEY-----"),
+    *("ghp_a", "authorization: ", "\u001b[", "\u001b]", "\u001b", "\u009b0", "###["),
+    *("##[group]Run x\n", "##[error]\n", "##[group]Run x\n##[endgroup]\n", "1.", "1,1"),
+    *("00:00", "2026-11-22", "0x", "ab1", "a-", "file://", "a:/b", "1) a\n ", " 1) a"),
+    *("FAILED a.py", ".py", ".py::a[", " failing\n", "error", "0 errors ", "test a "),
+    *("\u25cf ", "FAIL ", "not ok 1 ", "a > ", "1:1 error a  ", "a b  ", "tcp ", "http "),
+    *("{\"Time\":\"", "resets ", "try again in 1s ", "try again in 1", "1 s and "),
+    *("resets at jan 1 ", "resets (", "1111111", "${{", "${{ secrets", "secrets", "}}"),
+    *("pull/", "gh pr ", "*", "**", "+", "[0-", "\u200b", "\u0301", "e\u0301"),
 )  # fmt: skip
 
 

@@ -86,7 +86,8 @@ def _orders(body: str) -> None:
 
 PAYLOADS = (
     {"action": "labeled", "issue": {"number": 4}, "label": {"name": "ao:ready"}},
-    {"action": "submitted", "pull_request": {"number": 7, "head": {"sha": "a" * 40, "ref": "ao/4"}}},
+    {"action": "submitted",
+     "pull_request": {"number": 7, "head": {"sha": "a" * 40, "ref": "ao/4"}}},
     {"action": "completed", "check_suite": {"head_sha": "b" * 40, "head_branch": "ao/4",
      "pull_requests": [{"number": 7}]}},
     {"action": "completed", "workflow_run": {"head_sha": "c" * 40, "head_branch": "ao/4"}},
