@@ -12,6 +12,7 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,15 +170,26 @@ def _wrong(values: Mapping[Any, Any]) -> Iterator[str]:
                 KEYS[name].read(value)
             except ValueError as error:
                 detail = f" ({error})" if str(error) else ""
-                yield f"{name}: {KEYS[name].wanted} is wanted, not {_shown(value)}{detail}"
+                yield f"{name}: {KEYS[name].wanted} is wanted, not {_Shown().repr(value)}{detail}"
 
 
-def _shown(value: Any) -> str:
-    """The value for people. Anchors can make a short file's value endless: of that a part."""
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = 300
-    short.maxlevel, short.maxlist, short.maxdict = 3, 20, 20
-    return short.repr(value)
+class _Shown(reprlib.Repr):
+    """A value for people. Anchors can make a short file's value endless: of that a part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 300
+        self.maxlevel, self.maxlist, self.maxdict = 3, 20, 20
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """As it was written, which the base class sorts."""
+        if level <= 0:
+            return "{...}"
+        parts = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in islice(x.items(), self.maxdict)
+        ]
+        return f"{{{', '.join(parts + ['...'] * (len(x) > self.maxdict))}}}"
 
 
 # ---- readers: a value as it should be, or ValueError ----------------------------------------
