@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -287,7 +288,9 @@ def _errors(value: Any) -> None:
         assert all(isinstance(usage, dict) for _, usage in protocol.seen(value))
 
 
+@cache
 def _proxy() -> Proxy:
+    """One for all: it forwards nothing, so it opens no connection."""
     from ao_actions.meter.settings import Upstream
 
     upstream = Upstream(
@@ -334,7 +337,6 @@ def _requests(example: tuple[str, bytes, bytes, list[tuple[bytes, bytes]]]) -> N
         sent.append(dict(message))
 
     async def exchange() -> None:
-        proxy = _proxy()
         scope = {
             "type": "http",
             "method": method,
@@ -343,8 +345,7 @@ def _requests(example: tuple[str, bytes, bytes, list[tuple[bytes, bytes]]]) -> N
             "query_string": query,
             "headers": headers,
         }
-        await proxy(scope, receive, send)
-        await proxy.aclose()
+        await _proxy()(scope, receive, send)
 
     asyncio.run(exchange())
     assert sent[0]["status"] in (400, 401, 404, 413)
