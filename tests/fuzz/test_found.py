@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ao_actions import config, ledger
-from ao_actions.core import signature, text
+from ao_actions.core import occasion, signature, text
 from ao_actions.core.model import Outcome
 from ao_actions.errors import ConfigError, LedgerError
 from ao_actions.meter import limits, protocols
@@ -110,6 +110,11 @@ def test_a_session_s_file_has_a_name_that_can_be_shown(name: str) -> None:
 def test_an_override_with_a_rare_line_end_is_what_was_meant(sign: str) -> None:
     edited = overrides.patch_text("name: x\njobs: {}\n", {"name": f"a{sign}b"})
     assert overrides._load(edited) == {"name": f"a{sign}b", "jobs": {}}
+
+
+@pytest.mark.parametrize("number", [-1, 0, 10**5000, True, 2.5])
+def test_an_event_s_number_that_is_none_is_left_out(number: object) -> None:
+    assert occasion.occasion("issues", {"issue": {"number": number}}).because == "issues"
 
 
 def test_commands_behind_blank_lines_are_broken_all_the_same() -> None:
