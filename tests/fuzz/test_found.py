@@ -112,7 +112,7 @@ def test_an_override_with_a_rare_line_end_is_what_was_meant(sign: str) -> None:
     assert overrides._load(edited) == {"name": f"a{sign}b", "jobs": {}}
 
 
-@pytest.mark.parametrize("number", [-1, 0, 10**5000, True, 2.5])
+@pytest.mark.parametrize("number", [-1, 0, 10**5000, True, 2.5], ids=lambda _: "")
 def test_an_event_s_number_that_is_none_is_left_out(number: object) -> None:
     assert occasion.occasion("issues", {"issue": {"number": number}}).because == "issues"
 
