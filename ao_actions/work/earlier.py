@@ -104,7 +104,7 @@ def opened(content: bytes | None) -> Iterator[zipfile.ZipFile | None]:
     """The artifact in these bytes; None if they are none."""
     try:
         packed = zipfile.ZipFile(io.BytesIO(content)) if content else None
-    except (ValueError, *sessions.DAMAGED):
+    except sessions.DAMAGED:
         packed = None
     with packed or nullcontext():
         yield packed

@@ -24,7 +24,7 @@ MAX_FILES = 200
 MAX_BYTES = 50 * 1024 * 1024
 # What zipfile raises for one that was not made as it should be (RuntimeError: encrypted, or
 # compressed in a way that it does not know).
-DAMAGED = (EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (EOFError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # it will stand in command lines and file patterns
 
 
@@ -89,7 +89,7 @@ def _index(packed: zipfile.ZipFile) -> tuple[str, str, str] | None:
         with packed.open(f"{FOLDER}/{INDEX}") as file:
             index = json.loads(file.read(10_000))
         return index["agent"], index["session"], index["checkout"]
-    except (KeyError, TypeError, ValueError, RecursionError, *DAMAGED):
+    except (KeyError, TypeError, *DAMAGED):
         return None
 
 
