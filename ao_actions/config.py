@@ -7,9 +7,12 @@ wanted. docs/config.md has a section for each key of `KEYS` (a test compares the
 from __future__ import annotations
 
 import difflib
+import json
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,7 +139,7 @@ def parse(text: str) -> Config:
 
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none; too deep
         raise ConfigError(f"{PATH} is not YAML: {' '.join(str(error).split())}") from None
     values = {} if values is None else values
     if not isinstance(values, dict):
@@ -175,7 +178,26 @@ def _wrong(values: Mapping[Any, Any]) -> Iterator[str]:
                 KEYS[name].read(value)
             except ValueError as error:
                 detail = f" ({error})" if str(error) else ""
-                yield f"{name}: {KEYS[name].wanted} is wanted, not {value!r}{detail}"
+                yield f"{name}: {KEYS[name].wanted} is wanted, not {_Shown().repr(value)}{detail}"
+
+
+class _Shown(reprlib.Repr):
+    """A value for people. Anchors can make a short file's value endless: of that a part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 300
+        self.maxlevel, self.maxlist, self.maxdict = 3, 20, 20
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """As it was written, which the base class sorts."""
+        if level <= 0:
+            return "{...}"
+        parts = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in islice(x.items(), self.maxdict)
+        ]
+        return f"{{{', '.join(parts + ['...'] * (len(x) > self.maxdict))}}}"
 
 
 # ---- readers: a value as it should be, or ValueError ----------------------------------------
@@ -285,6 +307,10 @@ def _overrides(value: Any) -> dict[str, dict[str, Any]]:
             raise ValueError(f"{name!r} is not the file name of a workflow")
         if not isinstance(patch, dict):
             raise ValueError(f"{name}: the patch must be `key: value` lines")  # noqa: TRY004
+        try:
+            json.dumps(patch, default=str)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError(f"{name}: the patch holds itself, or what JSON cannot") from None
         patches[name] = {"on" if key is True else str(key): part for key, part in patch.items()}
     return patches
 

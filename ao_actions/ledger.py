@@ -274,7 +274,7 @@ def record_from(content: bytes, path: str) -> TaskRecord:
 def _decode(kind: type[Any], content: bytes, path: str) -> Any:
     try:
         value = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LedgerError(f"{LEDGER}:{path} is not JSON ({error}): nothing was changed") from None
     schema = value.get("schema", SCHEMA) if isinstance(value, dict) else None
     if not isinstance(schema, int) or schema > SCHEMA:

@@ -6,13 +6,14 @@ Values and one protocol; nothing here starts a program (see `process`) or knows 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+from ao_actions.core.text import visible
 
 DETAIL_LIMIT = 300  # characters
 MESSAGE_LIMIT = 20_000  # bytes of UTF-8
@@ -209,19 +210,11 @@ class Agent(Protocol):
 
 # Terminal control sequences: CSI ... letter, OSC ... BEL or ST, and two-character escapes.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# Characters that reorder the text around them could make a sentence read as another one.
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 def printable(text: str) -> str:
-    """Text without control and reordering characters; line ends and tabs stay."""
-    plain = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(
-        char
-        for char in plain
-        if char in "\n\t" or (unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp"))
-        if char not in _REORDERING
-    )
+    """Text without control, invisible and reordering characters; line ends and tabs stay."""
+    return visible(_ESCAPES.sub("", text))
 
 
 def sentence(text: str, *, limit: int = DETAIL_LIMIT) -> str:

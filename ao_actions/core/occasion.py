@@ -47,7 +47,7 @@ def occasion(event: str, payload: object) -> Occasion:
 def _number(payload: Mapping[str, Any], key: str) -> int | None:
     thing = payload.get(key)
     number = thing.get("number") if isinstance(thing, Mapping) else None
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
+    return number if type(number) is int and 0 < number < 2**63 else None
 
 
 def _first_pull(payload: Mapping[str, Any]) -> int | None:

@@ -24,7 +24,6 @@ _PLACE = re.compile(
     r"(?:file:/{0,2}|\b[A-Za-z]:(?=[\\/])|(?<![\w.\\/-]))[\\/](?:[^\s\\/:'\"()<>]+[\\/])+"
 )
 _NUMBER = re.compile(r"(?<![A-Za-z_\d])\d+(?:[.,]\d+)*(?: ?(?:%|(?:[mµn]?s|min|[kKMG]i?B)\b))?")
-_MATRIX = re.compile(r" \(.*\)$")
 
 
 def name(text: str) -> str:
@@ -44,5 +43,6 @@ def signature(check: str, failures: Iterable[str]) -> str:
 
     The jobs of one matrix share it: "test (3.11)" and "test (3.12)" fail of one cause.
     """
-    lines = [_MATRIX.sub("", check), *sorted(set(failures))]
+    job = check.partition(" (")[0] if check.endswith(")") else check
+    lines = [job, *sorted(set(failures))]
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:12]

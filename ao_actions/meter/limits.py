@@ -113,9 +113,9 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
         return later
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no date, or none that a computer can hold
         return None
-    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _later(now: datetime, seconds: Any) -> datetime | None:

@@ -34,7 +34,9 @@ class Protocol:
     refusal: int
     error: Callable[[int, str, str], Json]
 
-    def seen(self, value: Any, model: str | None = None) -> Iterator[tuple[str | None, Json]]:
+    def seen(
+        self, value: Any, model: str | None = None, *, inner: bool = False
+    ) -> Iterator[tuple[str | None, Json]]:
         """The usage objects in one JSON value (an event or a whole body), with their model."""
         for item in value if isinstance(value, list) else [value]:
             if not isinstance(item, Mapping):
@@ -44,8 +46,8 @@ class Protocol:
             usage = item.get(self.usage)
             if isinstance(usage, Mapping):
                 yield model, usage
-            if self.inside:
-                yield from self.seen(item.get(self.inside), model)
+            if self.inside and not inner:
+                yield from self.seen(item.get(self.inside), model, inner=True)
 
 
 def _count(usage: Json, *keys: str) -> int:

@@ -105,7 +105,7 @@ def _load(path: Path) -> dict[str, Json]:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     projects = document.get("projects") if isinstance(document, dict) else None
     if not isinstance(projects, dict) or not projects:

@@ -15,6 +15,7 @@ from typing import Any
 from ao_actions.errors import ConfigError
 
 Json = Any
+_LINE_ENDS = "\x85\u2028\u2029"  # to YAML they are; written as they are they would be lost
 
 
 def merge(target: Json, patch: Json) -> Json:
@@ -141,7 +142,7 @@ def _load(text: str) -> Json:
 
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"a workflow is not YAML: {' '.join(str(error).split())}") from None
     if isinstance(document, dict):
         return {"on" if key is True else key: value for key, value in document.items()}
@@ -151,6 +152,11 @@ def _load(text: str) -> Json:
 def _dump(value: Json) -> str:
     import yaml
 
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
+    def dumped(*, allow_unicode: bool) -> str:
+        return yaml.safe_dump(value, sort_keys=False, allow_unicode=allow_unicode, width=10_000)
+
+    text = dumped(allow_unicode=True)
+    if any(sign in text for sign in _LINE_ENDS):
+        text = dumped(allow_unicode=False)
     lines = text.splitlines(keepends=True)
     return "".join("on:" + line[5:] if line.startswith("'on':") else line for line in lines)

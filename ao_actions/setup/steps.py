@@ -12,9 +12,10 @@ from ao_actions.setup.hosting import Hosting
 
 def trust(config: Config, findings: Sequence[Finding], *, enterprise: bool) -> str:
     """Why CI waits for a click, or does not."""
+    named = " | ".join(map(str, findings))
     if config.ci_trust == "auto" and config.auth != "token":
         line = "ci_trust: auto: CI runs at once on what an agent wrote"
-        return f"{line}, although {findings[0]}" if findings else line
+        return f"{line}, although {named}" if findings else line
     if enterprise:
         wait = "GitHub Enterprise Server starts no CI for what GITHUB_TOKEN pushes"
         return f"ci_trust: {config.ci_trust}: {wait}; use auth: app and ci_trust: auto"
@@ -23,8 +24,7 @@ def trust(config: Config, findings: Sequence[Finding], *, enterprise: bool) -> s
             "ci_trust: auto: no workflow here gives an agent's code a secret or a right to write; "
             "with auth: token CI waits for your click all the same"
         )
-    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    because = f", because {findings[0]}{more}" if findings else ""
+    because = f", because {named}" if findings else ""
     return f"ci_trust: approve: CI waits for your click{because}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Earlier:
             return None
         try:
             there = sessions.restore(agent, assignment, last.session, self.packed)
-        except packed.BROKEN:
+        except sessions.DAMAGED:
             return None
         return last.session if there else None
 
@@ -85,9 +85,7 @@ def find(client: Client, record: TaskRecord) -> Iterator[Earlier]:
     attempts = record.this_round()
     resumable = [attempt for attempt in attempts if attempt.session]
     last = next(reversed(resumable or list(attempts)), None)
-    content = _handoff(client, record.issue, last) if last else None
-    there = packed.opened(content) if content else None
-    with there or nullcontext():
+    with packed.opened(_handoff(client, record.issue, last) if last else None) as there:
         yield Earlier(attempts=attempts, last=last, packed=there)
 
 

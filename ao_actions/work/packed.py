@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ao_actions.forge import artifacts
@@ -21,7 +21,6 @@ from ao_actions.work.handoff import TaintedError
 
 LIMIT = handoff.BUNDLE_LIMIT + sessions.MAX_BYTES
 USUAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what GitHub makes
-BROKEN = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
 
 
 def artifact_name(issue: int, epoch: int) -> re.Pattern[str]:
@@ -45,12 +44,15 @@ def fetch(client: Client, run_id: int, issue: int, epoch: int) -> bytes | None:
     return content
 
 
-def opened(content: bytes) -> zipfile.ZipFile | None:
-    """The zip file, or None if it is not one."""
+@contextmanager
+def opened(content: bytes | None) -> Iterator[zipfile.ZipFile | None]:
+    """The zip file in these bytes; None if they are none."""
     try:
-        return zipfile.ZipFile(io.BytesIO(content))
-    except BROKEN:
-        return None
+        packed = zipfile.ZipFile(io.BytesIO(content)) if content else None
+    except sessions.DAMAGED:
+        packed = None
+    with packed or nullcontext():
+        yield packed
 
 
 def read(packed: zipfile.ZipFile, name: str, limit: int) -> bytes | None:
@@ -61,7 +63,7 @@ def read(packed: zipfile.ZipFile, name: str, limit: int) -> bytes | None:
             return None
         with packed.open(name) as file:
             content = file.read(limit + 1)
-    except (KeyError, *BROKEN):
+    except (KeyError, *sessions.DAMAGED):
         return None
     return content if len(content) <= limit else None
 
@@ -78,10 +80,9 @@ def take(client: Client, run_id: int, issue: int, epoch: int, folder: Path) -> N
 
 
 def _unpack(content: bytes, folder: Path) -> None:
-    packed = opened(content)
-    if packed is None:
-        raise TaintedError("the hand-off is not a zip file")
-    with packed:
+    with opened(content) as packed:
+        if packed is None:
+            raise TaintedError("the hand-off is not a zip file")
         there = packed.namelist()
         for name, limit in (
             (handoff.OUTCOME, handoff.OUTCOME_LIMIT),

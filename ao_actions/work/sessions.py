@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -21,6 +23,17 @@ FOLDER = "session"
 INDEX = "session.json"
 MAX_FILES = 200
 MAX_BYTES = 50 * 1024 * 1024
+# What zipfile raises for one that was not made as it should be (RuntimeError: encrypted, or
+# compressed in a way that it does not know).
+DAMAGED = (
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # it will stand in command lines and file patterns
 
 
@@ -85,7 +98,7 @@ def _index(packed: zipfile.ZipFile) -> tuple[str, str, str] | None:
         with packed.open(f"{FOLDER}/{INDEX}") as file:
             index = json.loads(file.read(10_000))
         return index["agent"], index["session"], index["checkout"]
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
+    except (KeyError, TypeError, *DAMAGED):
         return None
 
 
@@ -108,7 +121,7 @@ def _members(packed: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
 def _allowed(name: str, patterns: Sequence[str]) -> bool:
     """Whether a path is one of the session's, part by part: `*` does not reach over a slash."""
     parts = PurePosixPath(name).parts
-    if name != "/".join(parts) or ".." in parts or "\\" in name:
+    if name != "/".join(parts) or ".." in parts or "\\" in name or not name.isprintable():
         return False
     return any(_fits(parts, PurePosixPath(pattern).parts) for pattern in patterns)
 

@@ -15,10 +15,8 @@ from pathlib import Path, PurePosixPath
 from ao_actions.core.observed import Thread
 from ao_actions.core.protection import Protected
 
-_BLOCK = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}|~{3,})suggestion[ \t]*\n(?P<text>.*?)^ {0,3}(?P=fence)[`~]*[ \t]*$",
-    re.DOTALL | re.MULTILINE,
-)
+_OPENS = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})suggestion[ \t]*")
+_CLOSES = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[`~]*[ \t]*")
 APPLIED = "Applied as suggested."
 
 
@@ -49,18 +47,44 @@ def of(name: str, thread: Thread) -> Suggestion | None:
     """The suggestion in the thread's last comment: the only one there, for lines that still are
     where it was made."""
     body = thread.comments[-1].body.replace("\r\n", "\n") if thread.comments else ""
-    found = list(_BLOCK.finditer(body))
+    found, rest = _blocks(body.split("\n"))
     if len(found) != 1 or thread.line is None:
         return None
-    text = found[0]["text"]
     return Suggestion(
         name=name,
         path=thread.path,
         start=thread.start_line or thread.line,
         end=thread.line,
-        lines=tuple(text.split("\n")[:-1]),
-        alone=not _BLOCK.sub("", body).strip(),
+        lines=found[0],
+        alone=not "".join(rest).strip(),
     )
+
+
+def _blocks(lines: list[str]) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The lines in each closed block, and those outside of all."""
+    found: list[tuple[str, ...]] = []
+    rest: list[str] = []
+    open_for_good: set[str] = set()  # fences that nothing closes: nobody looks for them twice
+    place = 0
+    while place < len(lines):
+        opening = _OPENS.fullmatch(lines[place])
+        fence = opening["fence"] if opening else ""
+        end = None
+        if fence and fence not in open_for_good:
+            end = next((n for n in range(place + 1, len(lines)) if _closes(lines[n], fence)), None)
+        if end is None:
+            open_for_good |= {fence}
+            rest.append(lines[place])
+            place += 1
+        else:
+            found.append(tuple(lines[place + 1 : end]))
+            place = end + 1
+    return found, rest
+
+
+def _closes(line: str, fence: str) -> bool:
+    closing = _CLOSES.fullmatch(line)
+    return closing is not None and closing["fence"].startswith(fence)
 
 
 def apply(

@@ -10,11 +10,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from ao_actions import __version__
 from ao_actions.rendering import folder
@@ -140,25 +138,3 @@ def test_a_wrong_hash_stops_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "DO NOT MATCH THE HASHES" in done.stderr
     assert "the packages of requirements.lock cannot be installed" in done.stdout
-
-
-# ---- the lock ------------------------------------------------------------------------------
-
-
-def locked() -> dict[str, str]:
-    found = re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK.read_text(), re.MULTILINE)
-    return {name.lower(): version for name, version in found}
-
-
-def test_the_lock_satisfies_every_dependency() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for text in project["dependencies"]:
-        wanted = Requirement(text)
-        assert locked()[wanted.name.lower()] in wanted.specifier, text
-
-
-def test_every_line_of_the_lock_is_exact_and_has_hashes() -> None:
-    for entry in re.split(r"\n(?=\S)", LOCK.read_text()):
-        if not entry.startswith("#"):
-            assert re.match(r"[\w.-]+==\S+", entry)
-            assert "--hash=sha256:" in entry, entry

@@ -10,9 +10,10 @@ from ao_actions.agents import AGENTS
 from ao_actions.agents.install import find_npm
 from ao_actions.config import AgentSettings
 from ao_actions.errors import AgentError, ToolMissingError
+from ao_actions.setup import exposure
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, warn
 from ao_actions.setup.doctor.context import WORK, Context
-from ao_actions.setup.doctor.files import HOSTED, runner_of
+from ao_actions.setup.doctor.files import runner_of
 
 
 def _agents(context: Context) -> Finding:
@@ -82,7 +83,7 @@ def _cage(context: Context) -> Finding:
             "`runtime: user` in ao.yml, on Linux with root or sudo without a password and one "
             "runner for each machine; or `runtime: docker: IMAGE`",
         )
-    if not all(HOSTED.fullmatch(label) for label in labels):
+    if not all(exposure.HOSTED.fullmatch(label) for label in labels):
         return unknown(
             f"on {where} the agent has a user of its own if that is a runner of GitHub's",
             "the summary of its job says so; on a machine of yours set `runtime: user`",
@@ -109,7 +110,7 @@ def _egress(context: Context) -> Finding:
             f"{', '.join(alone)} cannot use the meter, and `runtime.egress` allows no host",
             "add its provider's host to `runtime.egress` in ao.yml",
         )
-    if not all(HOSTED.fullmatch(label) for label in labels):
+    if not all(exposure.HOSTED.fullmatch(label) for label in labels):
         return unknown(
             f"whether {', '.join(labels)} can part an agent from its network is not seen from here",
             "it takes Linux, and root or sudo without a password; an attempt ends with "

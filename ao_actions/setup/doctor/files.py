@@ -10,7 +10,6 @@ from typing import Any
 from ao_actions.setup import exposure
 from ao_actions.setup.workflows import FOLDER, MARK, NAMES
 
-HOSTED = re.compile(r"(ubuntu|windows|macos)-[\w.-]+")  # labels of GitHub's own machines
 OURS = tuple(f"{FOLDER}/{name}" for name in NAMES)
 _VERSION = re.compile(rf"{re.escape(MARK)}v?(\d[\w.+-]*)")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}")

@@ -12,7 +12,7 @@ from ao_actions.setup import drift, exposure, pins
 from ao_actions.setup import workflows as generated
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, warn
 from ao_actions.setup.doctor.context import Context
-from ao_actions.setup.doctor.files import HOSTED, OURS, WorkflowFile, runner_of
+from ao_actions.setup.doctor.files import OURS, WorkflowFile, runner_of
 
 _QUIET_DAYS = 50  # of the 60 after which GitHub switches schedules off
 
@@ -201,7 +201,7 @@ def _runners(context: Context) -> Finding:
     for where, labels in _writing_jobs(context.ours):
         if any("self-hosted" in label for label in labels):
             own.append(where)
-        elif not all(HOSTED.fullmatch(label) for label in labels):
+        elif not all(exposure.HOSTED.fullmatch(label) for label in labels):
             odd.append(f"{where} on {', '.join(labels)}")
     mend = "`small_runner` in ao.yml: a runner of GitHub's; `runner` moves the agent's job alone"
     if own:
