@@ -222,7 +222,7 @@ def _because(claim: Claim) -> str:
         case Phase.CI_FAILED:
             return "Mend the failing checks"
         case Phase.CONFLICTED:
-            return f"Merge {claim.base}"
+            return f"Merge {text.line(claim.base, limit=60)}"
         case Phase.CHANGES_REQUESTED:
             return "Answer the review"
         case _:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ao_actions.core import budget, checks, feedback, looked, pauses
+from ao_actions.core import budget, checks, feedback, looked, pauses, text
 from ao_actions.core.model import Outcome, Phase, TaskRecord
 from ao_actions.core.observed import Pull, Run, Task
 from ao_actions.core.policy import Policy
@@ -252,7 +252,9 @@ def _published(task: Task, _policy: Policy) -> str | None:
 
 def _conflicted(task: Task, _policy: Policy) -> str | None:
     pull = task.pull
-    return pull.base if pull and pull.mergeable == "CONFLICTING" else None
+    if pull is None or pull.mergeable != "CONFLICTING":
+        return None
+    return text.line(pull.base, limit=100)
 
 
 def _unjudged(task: Task, policy: Policy) -> str | None:

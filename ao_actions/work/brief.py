@@ -126,7 +126,7 @@ def _feedback(assigned: Assigned) -> str:
             return "\n\n".join([said, *map(_red, assigned.failures)])
         case Phase.CONFLICTED:
             return (
-                f"`{assigned.base}` has moved and was merged into your branch. Resolve every "
+                f"`{_code(assigned.base)}` has moved and was merged into your branch. Resolve every "
                 "conflict in the checkout (search for `<<<<<<<`), keeping what both sides meant."
             )
         case Phase.CHANGES_REQUESTED:
