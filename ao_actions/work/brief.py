@@ -126,8 +126,9 @@ def _feedback(assigned: Assigned) -> str:
             return "\n\n".join([said, *map(_red, assigned.failures)])
         case Phase.CONFLICTED:
             return (
-                f"`{_code(assigned.base)}` has moved and was merged into your branch. Resolve every "
-                "conflict in the checkout (search for `<<<<<<<`), keeping what both sides meant."
+                f"`{_code(assigned.base)}` has moved and was merged into your branch. Resolve "
+                "every conflict in the checkout (search for `<<<<<<<`), keeping what both sides "
+                "meant."
             )
         case Phase.CHANGES_REQUESTED:
             return "Reviewers have something to say about your pull request: see below."

@@ -5,10 +5,10 @@ import pytest
 from ao_actions.core import looked
 from ao_actions.core.observed import Touch
 from tests.builders import (
-    a_comment,
     a_published_record,
     a_pull,
     a_record,
+    a_remark,
     a_review,
     a_task,
     ago,
@@ -62,35 +62,31 @@ def test_unread(edits, looks, found) -> None:
         ),
         pytest.param(
             {"edits": (by("eve", 5),)},
-            {"comments": (a_comment(id=9, body="/ao retry", created_at=ago(4)),)},
+            {"comments": (a_remark(id=9, body="/ao retry", created_at=ago(4)),)},
             False,
             id="a command since",
         ),
         pytest.param(
             {"edits": (by("eve", 5),)},
-            {"comments": (a_comment(id=9, body="/ao retry", created_at=ago(6)),)},
+            {"comments": (a_remark(id=9, body="/ao retry", created_at=ago(6)),)},
             True,
             id="a command before",
         ),
         pytest.param(
             {"edits": (by("eve", 5),)},
-            {
-                "comments": (
-                    a_comment(id=9, body="/ao resume", created_at=ago(9), edited_at=ago(4)),
-                )
-            },
+            {"comments": (a_remark(id=9, body="/ao resume", created_at=ago(9), edited_at=ago(4)),)},
             False,
             id="a command that was written later",
         ),
         pytest.param(
             {"edits": (by("eve", 5),)},
-            {"comments": (a_comment(id=9, body="/ao why", created_at=ago(4)),)},
+            {"comments": (a_remark(id=9, body="/ao why", created_at=ago(4)),)},
             True,
             id="a command that sends nobody",
         ),
         pytest.param(
             {"edits": (by("eve", 5),)},
-            {"comments": (a_comment(id=7, body="/ao retry", created_at=ago(4)),)},
+            {"comments": (a_remark(id=7, body="/ao retry", created_at=ago(4)),)},
             True,
             id="a command that was not obeyed",
         ),
