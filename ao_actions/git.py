@@ -25,6 +25,8 @@ from ao_actions.errors import GitError, ToolMissingError
 _CONFIG = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
+    "core.attributesFile": os.devnull,
+    "submodule.recurse": "false",
     "protocol.ext.allow": "never",
     "credential.helper": "",
     "http.lowSpeedLimit": "1000",

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ao_actions.config import Config
-from ao_actions.core import actions, budget, pauses, text, transitions
+from ao_actions.core import actions, budget, hidden, pauses, text, transitions
 from ao_actions.core.model import Book, Claim, Limit, Outcome, Phase, Reply, Spent, Stop, TaskRecord
 from ao_actions.errors import AoError, LedgerError
 from ao_actions.forge import act, observe
@@ -24,7 +24,16 @@ from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
-from ao_actions.work import credentials, handoff, inspection, packed, reading, replies, session
+from ao_actions.work import (
+    brief,
+    credentials,
+    handoff,
+    inspection,
+    packed,
+    reading,
+    replies,
+    session,
+)
 from ao_actions.work.handoff import Handoff, TaintedError
 from ao_actions.work.inspection import Accepted
 from ao_actions.work.replies import Made
@@ -224,6 +233,7 @@ def _message(
     issue = work.client.get(f"issues/{record.issue}")
     title = text.line(issue["title"], limit=90) or f"Work on issue {record.issue}"
     said = text.neutral(given.message, limit=8000)
+    concealed = hidden.section(brief.issue_text(issue["title"], issue["body"] or "").found)
     passed = {v.command for v in given.verified if v.passed}
     checked = [f"- `{command}` passed" for command in work.config.verify if command in passed]
     subject = title if not record.delivered else f"{_because(claim)} ({title})"
@@ -233,6 +243,7 @@ def _message(
         f"Closes #{record.issue}" if not record.delivered else "",
         said,
         "\n".join(["Verified before the hand-off:", *checked]) if checked else "",
+        concealed if not record.delivered else "",
         *_signature(record, claim),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
@@ -259,7 +270,7 @@ def _because(claim: Claim) -> str:
         case Phase.CI_FAILED:
             return "Mend the failing checks"
         case Phase.CONFLICTED:
-            return f"Merge {claim.base}"
+            return f"Merge {text.line(claim.base, limit=60)}"
         case Phase.CHANGES_REQUESTED:
             return "Answer the review"
         case _:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ao_actions import tainted
+from ao_actions.core import text
 from ao_actions.errors import AoError, AuthError
 
 PR_SET_DUMPABLE = 4  # prctl(2)
@@ -204,7 +205,7 @@ def annotate(level: str, message: str) -> None:
     if in_actions():
         sys.stdout.write(f"::{level}::{escape(message)}\n")
     else:
-        sys.stderr.write(f"{level}: {message}\n")
+        sys.stderr.write(f"{level}: {text.visible(message)}\n")
 
 
 def escape(message: str) -> str:

@@ -19,9 +19,10 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for mach
 
 def say(line: str) -> None:
     """A line for people; control characters from outside are defused."""
+    from ao_actions.core.text import visible
     from ao_actions.runtime import defuse
 
-    click.echo(defuse(line))
+    click.echo(defuse(visible(line)))
 
 
 def print_json(value: Any) -> None:

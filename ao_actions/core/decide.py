@@ -205,11 +205,12 @@ def _why(verdict: Verdict, although: str | None) -> str:
 
 
 def _owner(task: Task, old: TaskRecord | None) -> str:
-    """Who put the label on; but an owner who is still assigned stays accountable."""
+    """Who put the label on, or for a bot's whom it is assigned to; but an owner who is still
+    assigned stays accountable."""
     facts = task.issue.facts
     if old is not None and (facts is None or old.owner in task.issue.assignees):
         return old.owner
-    return facts.labelled_by if facts else ""
+    return facts.owner if facts else ""
 
 
 def _head(task: Task) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from ao_actions.core import commands
+from ao_actions.core import commands, text
 from ao_actions.core.model import Phase
 from ao_actions.core.observed import Comment, Pull, Review, ReviewComment, Task, Thread
 from ao_actions.core.policy import Policy
@@ -155,5 +155,5 @@ def unanswerable(task: Task, *, red: bool) -> str | None:
     if red and checks_key(pull) in record.handled:
         return f"the failing checks of {pull.head[:7]}"
     if pull.mergeable == "CONFLICTING" and conflict_key(pull) in record.handled:
-        return f"the conflict of {pull.head[:7]} with {pull.base}"
+        return f"the conflict of {pull.head[:7]} with {text.line(pull.base, limit=100)}"
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ao_actions.core import commands, feedback, orders, selection
+from ao_actions.core import commands, feedback, looked, orders, selection
 from ao_actions.core.model import Phase
 from ao_actions.core.observed import Snapshot, Task
 from ao_actions.core.phase import Verdict, has_strange_head, waits_for_look
@@ -91,7 +91,7 @@ def _reads_threads(task: Task) -> bool:
 def _unknown_logins(live: list[tuple[Task, Verdict]], snapshot: Snapshot) -> Iterator[str]:
     found: set[str] = set()
     for task, _ in live:
-        found |= {order.author for order in orders.pending(task)}
+        found |= {order.author for order in orders.pending(task)} | looked.logins(task)
         pull = task.pull
         if pull is None or pull.state != "OPEN":
             continue

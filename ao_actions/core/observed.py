@@ -16,26 +16,51 @@ if TYPE_CHECKING:
     from ao_actions.core.checks import RedHead
 
 
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Somebody did something to an issue: put a label on, changed its title or text."""
+
+    at: datetime
+    by: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueFacts:
     """What is looked up only for issues that may be claimed now.
 
-    `merged_at` is the time of the last merge of a pull request that closes the issue,
-    `opened_at` the time it was opened or last reopened, `paths` are those that its text names.
+    `labelled_by` is "" where that cannot be seen any more, `assigned` the one person with write
+    permission whom the issue is assigned to, `changed_by` whoever without it changed its text
+    since somebody with it looked (`core/looked.py`), `merged_at` the time of the last merge of a
+    pull request that closes the issue, `opened_at` the time it was opened or last reopened;
+    `paths` are those that its text names.
     """
 
     labelled_by: str
     labelled_at: datetime
     trusted: bool
+    assigned: str = ""
+    changed_by: str | None = None
     open_pulls: tuple[int, ...] = ()
     merged_at: datetime | None = None
     opened_at: datetime
     blocked_by: tuple[int, ...] = ()
     paths: tuple[str, ...] = ()
 
+    @property
+    def by_bot(self) -> bool:
+        return self.labelled_by.endswith("[bot]")
+
+    @property
+    def owner(self) -> str:
+        """Who answers for the work: never a bot."""
+        return self.assigned if self.by_bot else self.labelled_by
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
+    """An issue with our label, or a task's. Of a live task's, `marks` says who put the label on
+    (`labelled_at`: the last one), `edits` who changed the title, and the text the last time."""
+
     number: int
     title: str
     url: str
@@ -44,6 +69,8 @@ class Issue:
     assignees: frozenset[str] = frozenset()
     created_at: datetime
     labelled_at: datetime | None = None
+    marks: tuple[Touch, ...] = ()
+    edits: tuple[Touch, ...] = ()
     facts: IssueFacts | None = None
 
 

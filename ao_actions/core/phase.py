@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ao_actions.core import budget, checks, feedback, pauses
+from ao_actions.core import budget, checks, feedback, looked, pauses, text
 from ao_actions.core.model import Outcome, Phase, TaskRecord
 from ao_actions.core.observed import Pull, Run, Task
 from ao_actions.core.policy import Policy
@@ -223,6 +223,14 @@ def _same_failure(task: Task, policy: Policy) -> str | None:
     return budget.repeated(task.record, checks.for_agent(task, policy), policy)
 
 
+def _unread(task: Task, policy: Policy) -> str | None:
+    """What an agent would be told was changed by somebody whose word does not count."""
+    if not _could_use_an_agent(task, policy):
+        return None
+    edit = looked.unread_in(task)
+    return edit.by if edit else None
+
+
 def _agent_paused(task: Task, policy: Policy) -> str | None:
     if task.turn is None or not _could_use_an_agent(task, policy):
         return None
@@ -244,7 +252,9 @@ def _published(task: Task, _policy: Policy) -> str | None:
 
 def _conflicted(task: Task, _policy: Policy) -> str | None:
     pull = task.pull
-    return pull.base if pull and pull.mergeable == "CONFLICTING" else None
+    if pull is None or pull.mergeable != "CONFLICTING":
+        return None
+    return text.line(pull.base, limit=100)
 
 
 def _unjudged(task: Task, policy: Policy) -> str | None:
@@ -415,6 +425,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.NEEDS_HUMAN, "the agent found nothing to change: {}", _fruitless),
     Rule(Phase.NEEDS_HUMAN, "{}", _exhausted),
     Rule(Phase.NEEDS_HUMAN, "the same failure came back {}", _same_failure),
+    Rule(Phase.NEEDS_HUMAN, "@{} changed the issue's text: read it, for nobody has", _unread),
     Rule(Phase.PAUSED, "the model's limit: {}", _agent_paused),
     Rule(Phase.PAUSED, "the day's budget: {}", _day_spent),
     Rule(Phase.PUBLISHED, "{} is pushed and has no pull request yet", _published),

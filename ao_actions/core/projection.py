@@ -215,5 +215,5 @@ def notice_body(agent: str, pause: Pause, owner: str, waiting: int) -> str:
 
 def _cell(words: str) -> str:
     """Text for a table cell: no row, mention, link or HTML can come out of it."""
-    flat = " ".join(words.split())[:160].replace("`", "'")
+    flat = " ".join(text.visible(words).split())[:160].replace("`", "'")
     return f"`{flat.replace('|', '/')}`" if flat else ""

@@ -53,11 +53,21 @@ def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
     facts = task.issue.facts
     if facts is None:
         return "its facts are not looked up yet"
-    others = sorted(task.issue.assignees - {facts.labelled_by, _former_owner(task, snapshot)})
+    others = sorted(task.issue.assignees - {facts.owner, _former_owner(task, snapshot)})
     pulls = tuple(n for n in facts.open_pulls if not task.pull or n != task.pull.number)
     merged = facts.merged_at is not None and facts.merged_at > facts.opened_at
     reasons = (
-        (not facts.trusted, f"@{facts.labelled_by}, who put the label on, may not write here"),
+        (not facts.trusted, _not_theirs(facts)),
+        (
+            not facts.owner,
+            f"@{facts.labelled_by} put the label on: assign it to one person with write "
+            "permission, who will answer for it",
+        ),
+        (
+            facts.changed_by is not None and task.record is None,  # else `phase` judges it
+            f"@{facts.changed_by} changed its text after the label was put on: read it, then take "
+            "the label off and put it on again",
+        ),
         (bool(others), f"it is assigned to @{''.join(others[:1])}"),
         (bool(pulls), f"pull request #{_first(pulls)} is open for it"),
         (merged, "a pull request for it was merged since it was opened"),
@@ -65,6 +75,14 @@ def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
         (_ended(task, facts, snapshot), "its task has ended: put the label on again to return it"),
     )
     return next((reason for holds, reason in reasons if holds), None)
+
+
+def _not_theirs(facts: IssueFacts) -> str:
+    if not facts.labelled_by:
+        return "who put the label on is too long ago to be seen: put it on again"
+    if facts.by_bot:
+        return f"@{facts.labelled_by}, which put the label on, is not among `bots`"
+    return f"@{facts.labelled_by}, who put the label on, may not write here"
 
 
 def _former_owner(task: Task, snapshot: Snapshot) -> str | None:

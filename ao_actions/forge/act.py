@@ -15,6 +15,7 @@ from urllib.parse import quote
 from ao_actions.core import actions, feedback, projection
 from ao_actions.core.model import Reply
 from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError
+from ao_actions.forge import nodes
 from ao_actions.forge.client import Client, Json
 from ao_actions.forge.observe import REVIEW_WORKFLOW, WORK_WORKFLOW, missing_workflow
 
@@ -34,7 +35,8 @@ UNCHANGED = Performed("unchanged")
 _THREAD = """
 query Thread($id: ID!) { node(id: $id) { ... on PullRequestReviewThread {
   isResolved
-  comments(last: 50) { nodes { databaseId body url viewerDidAuthor author { __typename } } } } } }
+  comments(last: 50) {
+    nodes { databaseId body url viewerDidAuthor author { login __typename } } } } } }
 """
 _REPLY = """
 mutation Reply($id: ID!, $body: String!) {
@@ -203,8 +205,7 @@ def _on_thread(client: Client, reply: Reply, body: str) -> Performed:
 
 def _there(comments: list[Json], mark: str) -> str | None:
     for comment in comments:
-        author = (comment["author"] or {}).get("__typename")
-        if comment["body"].startswith(mark) and (comment["viewerDidAuthor"] or author == "Bot"):
+        if comment["body"].startswith(mark) and nodes.by_program(comment):
             return str(comment["url"])
     return None
 
@@ -277,9 +278,6 @@ def _say(client: Client, number: int, mark: str, body: str) -> Performed:
 def _find_comment(client: Client, issue: int, mark: str) -> dict[str, Any] | None:
     """Our comment with this mark, which another pass may just have written."""
     comments: list[Json] = client.pages(f"issues/{issue}/comments")
-    mine = (c for c in comments if c["body"].startswith(mark) and _is_bot(c))
-    return next(mine, None)
-
-
-def _is_bot(comment: dict[str, Any]) -> bool:
-    return bool(comment["user"]) and comment["user"]["type"] == "Bot"
+    marked = [comment for comment in comments if (comment["body"] or "").startswith(mark)]
+    ours = {nodes.WORKFLOWS, client.viewer()} if marked else set()
+    return next((c for c in marked if c["user"] and c["user"]["login"] in ours), None)

@@ -60,6 +60,7 @@ class Client:
     _requester: Any = None
     permissions: dict[str, bool] = field(default_factory=dict)
     _seen: datetime | None = None
+    _viewer: str | None = None
 
     # ---- REST ------------------------------------------------------------------------------
 
@@ -167,11 +168,18 @@ class Client:
 
     # ---- who may do what -------------------------------------------------------------------
 
+    def viewer(self) -> str:
+        """Whose token it is, as REST shows logins: a bot's with `[bot]`."""
+        if self._viewer is None:
+            data, _ = self.graphql("query Viewer { viewer { login } }")
+            self._viewer = str(data["viewer"]["login"])
+        return self._viewer
+
     def may_write(self, login: str) -> bool:
         """Whether a person has write permission, looked up once per pass (design 2.5)."""
         if login not in self.permissions:
             status, body = self.request(
-                "GET", f"collaborators/{quote(login)}/permission", accept=(404, 403)
+                "GET", f"collaborators/{quote(login, safe='')}/permission", accept=(404, 403)
             )
             granted = body.get("permission") if status == 200 else None
             self.permissions[login] = granted in ("write", "maintain", "admin")

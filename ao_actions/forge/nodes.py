@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ao_actions.core import overlap, projection
+from ao_actions.core import looked, overlap, projection
 from ao_actions.core.model import Fleet, TaskRecord
 from ao_actions.core.observed import (
     Check,
@@ -21,9 +21,11 @@ from ao_actions.core.observed import (
     Run,
     StatusComment,
     Thread,
+    Touch,
 )
 from ao_actions.core.policy import Policy
 
+WORKFLOWS = "github-actions[bot]"  # the account of GITHUB_TOKEN
 REVIEW_WORKFLOW = "ao-review.yml"  # its run waits for the others on a head: it is not one of CI
 
 
@@ -45,13 +47,13 @@ def task_issue(repository: Mapping[str, Any], record: TaskRecord, policy: Policy
         return Issue(
             number=record.issue, title="", url="", is_open=False, created_at=record.created_at
         )
-    times = [
-        time(event["createdAt"])
-        for event in node["timelineItems"]["nodes"]
-        if event and event["label"]["name"] == policy.labels.ready
-    ]
+    marks = _marks(node, policy)
     return replace(
-        issue(node), assignees=logins(node["assignees"]), labelled_at=max(times, default=None)
+        issue(node),
+        assignees=logins(node["assignees"]),
+        labelled_at=max((mark.at for mark in marks), default=None),
+        marks=marks,
+        edits=_edits(node),
     )
 
 
@@ -62,21 +64,22 @@ def issue_facts(
     may_write: Callable[[str], bool],
     policy: Policy,
 ) -> IssueFacts:
-    events = [event for event in node["timelineItems"]["nodes"] if event]
-    labelled = [
-        event
-        for event in events
-        if event["__typename"] == "LabeledEvent" and event["label"]["name"] == policy.labels.ready
-    ]
-    reopened = [time(e["createdAt"]) for e in events if e["__typename"] == "ReopenedEvent"]
+    marks, edits = _marks(node, policy), _edits(node)
+    people = [touch.by for touch in (*marks, *edits) if not touch.by.endswith("[bot]")]
+    people += (assignees := sorted(logins(node["assignees"])))
+    trusted = dict.fromkeys(policy.bots, True) | {by: may_write(by) for by in people}
+    looks = (mark.at for mark in marks if trusted.get(mark.by))
+    changed = looked.unread(edits, looks, trusted)
+    last = marks[-1] if marks else Touch(time(node["createdAt"]), "")
+    reopened = [time(event["createdAt"]) for event in node["reopened"]["nodes"] if event]
     closing = node["closedByPullRequestsReferences"]["nodes"]
     merges = [time(pull["mergedAt"]) for pull in closing if pull["mergedAt"]]
-    last = labelled[-1] if labelled else {"createdAt": node["createdAt"], "actor": node["author"]}
-    labeller = (last["actor"] or {"login": "ghost"})["login"]
     return IssueFacts(
-        labelled_by=labeller,
-        labelled_at=time(last["createdAt"]),
-        trusted=may_write(labeller),
+        labelled_by=last.by,
+        labelled_at=last.at,
+        trusted=trusted.get(last.by, False),
+        assigned=assignees[0] if len(assignees) == 1 and trusted[assignees[0]] else "",
+        changed_by=changed.by if changed else None,
         open_pulls=tuple(pull["number"] for pull in closing if pull["state"] == "OPEN"),
         merged_at=max(merges, default=None),
         opened_at=max(reopened, default=time(node["createdAt"])),
@@ -96,6 +99,24 @@ def labeller(node: Mapping[str, Any], label: str) -> str | None:
     ]
     putter = actors[-1] if actors else None
     return putter["login"] if putter and putter["__typename"] == "User" else None
+
+
+def _marks(node: Mapping[str, Any], policy: Policy) -> tuple[Touch, ...]:
+    """Who put our label on, oldest first."""
+    events = (event for event in node["timelineItems"]["nodes"] if event)
+    return tuple(_touch(e) for e in events if e["label"]["name"] == policy.labels.ready)
+
+
+def _edits(node: Mapping[str, Any]) -> tuple[Touch, ...]:
+    """Who changed the title lately, and the text the last time."""
+    edits = [_touch(event) for event in node["renamed"]["nodes"] if event]
+    if node["lastEditedAt"]:
+        edits.append(Touch(time(node["lastEditedAt"]), login(node["editor"])))
+    return tuple(edits)
+
+
+def _touch(event: Mapping[str, Any]) -> Touch:
+    return Touch(time(event["createdAt"]), login(event["actor"]))
 
 
 def status_comment(repository: Mapping[str, Any], record: TaskRecord) -> StatusComment | None:
@@ -306,18 +327,22 @@ def run(node: Mapping[str, Any]) -> Run:
 
 
 def by_program(comment: Mapping[str, Any]) -> bool:
-    author = comment["author"] or {}
-    return bool(comment["viewerDidAuthor"]) or author.get("__typename") == "Bot"
+    """Whether it was posted under our account, or that of this repository's workflows: another
+    bot is a stranger, whatever mark it has copied."""
+    return bool(comment["viewerDidAuthor"]) or login(comment["author"]) == WORKFLOWS
 
 
 def login(author: Mapping[str, Any] | None) -> str:
     """A deleted account has no login; GitHub calls it ghost. A bot's is shown as in REST, with
-    `[bot]`, which no person's can have: a person may be called as the bot is."""
+    `[bot]`, which no person's can have: a person may be called as the bot is, or as an account
+    that was imported from elsewhere."""
     if not author:
         return "ghost"
     name: str = author["login"]
-    is_bot = author.get("__typename") == "Bot" and not name.endswith("[bot]")
-    return f"{name}[bot]" if is_bot else name
+    kind = author.get("__typename", "User")
+    if kind == "User" or name.endswith("[bot]"):
+        return name
+    return f"{name}[{kind.lower()}]"
 
 
 def _time_or_none(text: str | None) -> datetime | None:

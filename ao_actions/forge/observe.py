@@ -13,10 +13,10 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from ao_actions.core import feedback
+from ao_actions.core import feedback, looked
 from ao_actions.core.lookup import Unknowns
 from ao_actions.core.model import Book, TaskRecord
-from ao_actions.core.observed import Issue, Pull, Run, Snapshot, Thread
+from ao_actions.core.observed import Issue, Pull, Run, Snapshot, Task, Thread
 from ao_actions.core.policy import Policy
 from ao_actions.errors import ForgeError, NotFoundError
 from ao_actions.forge import nodes, red
@@ -329,6 +329,21 @@ def pull_request(client: Client, number: int) -> Pull:
     if node is None:
         raise NotFoundError(f"{client.repository}: there is no pull request #{number}")
     return nodes.pull(node)
+
+
+def task(client: Client, record: TaskRecord, policy: Policy) -> Task:
+    """One live task as a pass sees it, with the rights of whoever has changed its issue."""
+    repository = _query(client, [record], policy, first=False)
+    found = Task(
+        now=client.now(),
+        issue=nodes.task_issue(repository, record, policy),
+        record=record,
+        pull=_task_pull(repository, record),
+        comments=tuple(nodes.comments(repository, record)),
+    )
+    people = {login for login in looked.logins(found) if not login.endswith("[bot]")}
+    bots = dict.fromkeys(policy.bots, True)
+    return replace(found, trusted=bots | {login: client.may_write(login) for login in people})
 
 
 def said(client: Client, pull: int) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ao_actions.core import actions, codec, selection
+from ao_actions.core import actions, codec, selection, text
 from ao_actions.core.model import Phase
 from ao_actions.core.observed import Snapshot, Task
 from ao_actions.core.phase import waits_for_agent
@@ -98,10 +98,14 @@ def needs_human(rows_: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows_ if row["phase"] == Phase.NEEDS_HUMAN]
 
 
-def _plain(text: str) -> str:
-    return text.replace("|", "/").replace("<", "&lt;").replace("@", "@\u2060")
+def _plain(words: str) -> str:
+    """For a list or a table's cell in Markdown: no other cell, link or element comes of it."""
+    flat = " ".join(text.visible(words).split())[:500]
+    for sign, harmless in (("|", "/"), ("<", "&lt;"), ("@", "@\u2060"), ("](", "]\u2060(")):
+        flat = flat.replace(sign, harmless)
+    return flat
 
 
-def _cut(text: str, width: int) -> str:
-    flat = " ".join(text.split())
+def _cut(words: str, width: int) -> str:
+    flat = " ".join(text.visible(words).split())
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"

@@ -108,6 +108,7 @@ def edit(turn: Turn, issue: Issue, title: str | None, body: str | None) -> None:
     if body is not None and body != issue.body:
         changes["body"] = {"from": issue.body}
         issue.body = check_body("Issue", body)
+        issue.edited_at, issue.editor = turn.now, turn.login
         cross_reference(turn, issue, body)
     if changes:
         issue.updated_at = turn.now

@@ -120,6 +120,8 @@ class Issue:
     blocked_by: list[int] = field(default_factory=list)  # issue numbers
     locked: bool = False
     is_pull: bool = False
+    edited_at: datetime | None = None  # the text, not the title
+    editor: str | None = None
 
 
 @dataclass(slots=True)

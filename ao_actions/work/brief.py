@@ -1,7 +1,7 @@
 """The brief: what the agent is told, in layers (design 6).
 
 Fixed rules, the repository's rules, the issue, then why it is called again. What other people
-wrote stands in fences that it cannot close.
+wrote stands in fences that it cannot close, without what a reader of the page does not see.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ao_actions.config import Config
-from ao_actions.core import text
+from ao_actions.core import hidden, text
+from ao_actions.core.invisible import Clean, Hidden, plain
 from ao_actions.core.model import Phase
 from ao_actions.core.observed import Thread
 from ao_actions.core.protection import AGENT_FILES
 from ao_actions.rendering import render
 
 LIMIT = 40_000  # characters of any one outside text
+TOTAL = 120_000  # of all that is to be answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Assigned:
 
 def write(assigned: Assigned, config: Config) -> str:
     """The brief as Markdown."""
+    room = TOTAL // max(1, len(assigned.threads) + len(assigned.words))
     return render(
         "prompts/brief.md.j2",
         repository=assigned.repository,
@@ -66,15 +69,32 @@ def write(assigned: Assigned, config: Config) -> str:
         labelled=_patterns(config.protected.label),
         verify=", ".join(f"`{command}`" for command in config.verify),
         rules=config.rules.strip(),
-        issue=_quoted(f"{assigned.title}\n\n{assigned.body}"),
+        issue=_quoted(issue_text(assigned.title, assigned.body).text),
         feedback=_feedback(assigned),
         threads="\n\n".join(
             [
-                *(_thread(name, thread, assigned.applied) for name, thread in assigned.threads),
-                *(_words(words) for words in assigned.words),
+                *(
+                    _thread(name, thread, assigned.applied, room)
+                    for name, thread in assigned.threads
+                ),
+                *(_words(words, room) for words in assigned.words),
             ]
         ),
     )
+
+
+def issue_text(title: str, body: str) -> Clean:
+    """An issue as its page shows it, and what it hides."""
+    head, text_ = plain(title), hidden.strip(body)
+    return Clean(f"{head.text}\n\n{text_.text}", (*head.found, *text_.found))
+
+
+def left_out(assigned: Assigned) -> tuple[Hidden, ...]:
+    """What the texts of the brief hide, and the agent is not told."""
+    said = [words.body for words in assigned.words]
+    said += [comment.body for _, thread in assigned.threads for comment in thread.comments]
+    found = issue_text(assigned.title, assigned.body).found
+    return (*found, *(each for body in said for each in hidden.strip(body).found))
 
 
 RESUMED = (
@@ -113,8 +133,9 @@ def _feedback(assigned: Assigned) -> str:
             return "\n\n".join([said, *map(_red, assigned.failures)])
         case Phase.CONFLICTED:
             return (
-                f"`{assigned.base}` has moved and was merged into your branch. Resolve every "
-                "conflict in the checkout (search for `<<<<<<<`), keeping what both sides meant."
+                f"{text.code(assigned.base, limit=100)} has moved and was merged into your "
+                "branch. Resolve every conflict in the checkout (search for `<<<<<<<`), keeping "
+                "what both sides meant."
             )
         case Phase.CHANGES_REQUESTED:
             return "Reviewers have something to say about your pull request: see below."
@@ -136,18 +157,20 @@ def _red(red: Red) -> str:
     return "\n\n".join(parts)
 
 
-def _words(words: Words) -> str:
-    quoted = _quoted(f"@{words.author}:\n{words.body}")
+def _words(words: Words, room: int) -> str:
+    quoted = _quoted(f"@{words.author}:\n{hidden.strip(words.body).text}", room)
     return f"### {words.name}\n\n{quoted}"
 
 
-def _thread(name: str, thread: Thread, applied: Mapping[str, str]) -> str:
+def _thread(name: str, thread: Thread, applied: Mapping[str, str], room: int) -> str:
     where = f"{thread.path}:{thread.line}" if thread.line else thread.path
-    said = [f"@{c.author}:\n{c.body}" for c in thread.comments]
-    quoted = _quoted("\n\n".join(said))
+    said = [f"@{c.author}:\n{hidden.strip(c.body).text}" for c in thread.comments]
+    quoted = _quoted("\n\n".join(said), room)
     became = f"\n\nIts suggestion: {applied[name]}" if name in applied else ""
-    return f"### {name} at `{text.line(where, limit=300)}`\n\n{quoted}{became}"
+    return f"### {name} at {text.code(where, limit=300)}\n\n{quoted}{became}"
 
 
-def _quoted(outside: str) -> str:
-    return text.fenced(outside[:LIMIT], "text")
+def _quoted(outside: str, room: int = LIMIT) -> str:
+    room = min(room, LIMIT)
+    cut = f"{outside[:room]}\n[the rest is left out]" if len(outside) > room else outside
+    return text.fenced(cut, "text")

@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ao_actions import tainted
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
-from ao_actions.work import changes, handoff, workspace
+from ao_actions.work import changes, handoff, pinning, workspace
 from ao_actions.work.changes import FILES
+from ao_actions.work.pinning import Pins
 from ao_actions.work.workspace import Places
 
-# The agent may have written a ~/.gitconfig, and a filter in it is a program.
-_ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 DEPTH = 50  # enough history for an agent to look at, and cheap to fetch
 
 
@@ -29,13 +28,20 @@ class Checkout:
     """A work tree at `start`. Its objects lie in `store`, out of the agent's reach.
 
     `start` is the commit that the attempt's commit will have as first parent; `merging` is the
-    base's commit while a conflict is being resolved, its second parent.
+    base's commit while a conflict is being resolved, its second parent. `pins`: the files that
+    command an agent, which are the base's.
     """
 
     path: Path
     store: Git
     start: str
     merging: str | None = None
+    pins: Pins = field(default_factory=Pins)
+
+
+# The agent may have written the configuration of whoever runs it, and there a filter, a merge
+# driver or a monitor is a program.
+_ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
 
 
 def prepare(places: Places, remote: Remote, *, head: str, base: str, merge: bool) -> Checkout:
@@ -63,13 +69,19 @@ def prepare(places: Places, remote: Remote, *, head: str, base: str, merge: bool
     git.run("update-ref", f"refs/heads/{name}", start)
     _clone(git, places, name)
     path = places.checkout
-    if not merge:
-        return Checkout(path, git, start)
-    merged = Git(path).attempt("merge", "--no-commit", "--no-ff", base_tip)
+    if merge:
+        _merge(path, base, base_tip)
+    pins = pinning.read(git, base_tip, Git(path))
+    if start != base_tip:
+        pinning.lay(path, git, pins)
+    return Checkout(path, git, start, merging=base_tip if merge else None, pins=pins)
+
+
+def _merge(path: Path, base: str, tip: str) -> None:
+    merged = Git(path).attempt("merge", "--no-commit", "--no-ff", tip, env=_ALONE)
     if merged.code not in (0, 1):  # 1: there are conflicts
         # without the base's side, the merge commit would take back all that the base did
         raise GitError(f"{base} cannot be merged: {merged.err.strip()}", output=merged.err)
-    return Checkout(path, git, start, merging=base_tip)
 
 
 def _clone(git: Git, places: Places, branch: str) -> None:
@@ -77,12 +89,13 @@ def _clone(git: Git, places: Places, branch: str) -> None:
     share = ["--shared"] if places.mirror else []
     url = str(git.directory) if places.mirror else f"file://{git.directory}"
     options = ["--quiet", "--no-tags", "--branch", branch, "--template=", *share]
-    Git(git.directory).run("clone", *options, url, str(places.checkout))
+    Git(git.directory).run("clone", *options, url, str(places.checkout), env=_ALONE)
     Git(places.checkout).run("remote", "remove", "origin")
 
 
 def adopt(checkout: Checkout, bundle_: Path) -> bool:
-    """Lay an earlier attempt's unfinished work over the checkout, uncommitted.
+    """Lay an earlier attempt's unfinished work over the checkout, uncommitted; but no file that
+    commands an agent.
 
     False, and nothing done, if it does not stand on the commit that this attempt starts from.
     """
@@ -93,7 +106,8 @@ def adopt(checkout: Checkout, bundle_: Path) -> bool:
         return False
     fits = git.attempt("rev-parse", "--verify", f"{ref}^1").text == checkout.start
     if fits:
-        git.run("restore", f"--source={ref}", "--worktree", "--", ".")
+        git.run("restore", f"--source={ref}", "--worktree", "--", ".", env=_ALONE)
+        pinning.lay(checkout.path, checkout.store, checkout.pins)
     git.run("update-ref", "-d", ref)
     return fits
 
@@ -131,7 +145,9 @@ def commit(checkout: Checkout) -> str | None:
     store.run("read-tree", checkout.start, env=work_tree)
     _leave_alone(store, work_tree)
     local = Git(checkout.path)
+    pinning.disarm(checkout.path)
     local.run("add", "--all", "--", ".", env=work_tree)
+    pinning.put_back(store, checkout.pins, work_tree)
     _keep_modes(checkout, work_tree)
     tree = store.run("write-tree", env=work_tree)
     if checkout.merging is None and tree == _tree(checkout):

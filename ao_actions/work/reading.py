@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from ao_actions.core import feedback
+from ao_actions.core import feedback, looked
 from ao_actions.core.model import Claim, Phase, TaskRecord
 from ao_actions.core.observed import Thread
+from ao_actions.core.policy import Policy
+from ao_actions.errors import AoError
 from ao_actions.forge import observe
 from ao_actions.forge.client import Client, Json
 from ao_actions.work import failures
 from ao_actions.work.brief import Assigned, Red, Words
+
+MOST = 40  # threads, and as many other words, that one attempt is to answer
+
+
+class UnreadError(AoError):
+    """The issue says what nobody with write permission has read."""
 
 
 def assigned(
@@ -34,8 +43,8 @@ def assigned(
         red = failures.read(client, pull_number(client, record), claim, folder)
     if claim.reason is Phase.CHANGES_REQUESTED:
         pull = pull_number(client, record)
-        words = tuple(_words(client, pull, claim))
-        threads = tuple(_threads(client, pull, record, claim, bots))
+        words = tuple(islice(_words(client, pull, claim), MOST))
+        threads = tuple(islice(_threads(client, pull, record, claim, bots), MOST))
     return Assigned(
         repository=client.repository,
         number=record.issue,
@@ -47,6 +56,21 @@ def assigned(
         words=words,
         threads=threads,
     )
+
+
+def still_read(client: Client, record: TaskRecord, policy: Policy) -> None:
+    """Look once more whose text it is: asked after the text was read, so that no change slips in
+    between.
+
+    :raises UnreadError: a stranger has changed it, and nobody has looked since
+    """
+    task = observe.task(client, record, policy)
+    edit = looked.unread_in(task)
+    if edit is not None:
+        raise UnreadError(
+            f"@{edit.by} changed the issue's text at {edit.at:%H:%M:%S} UTC and nobody with write "
+            "permission has read it since: no agent was started"
+        )
 
 
 def names(items: tuple[str, ...]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ao_actions import tainted
+from ao_actions import runtime, tainted
 from ao_actions.agents import AGENTS, Agent, Assignment, Result, runtimes
 from ao_actions.agents import Outcome as Said
 from ao_actions.agents import cage as cages
@@ -19,7 +19,7 @@ from ao_actions.agents.cage import Cage
 from ao_actions.agents.launch import secrets_of
 from ao_actions.agents.runtimes import PROCESS, Docker, Runtime, User
 from ao_actions.config import Config
-from ao_actions.core import text
+from ao_actions.core import hidden, text
 from ao_actions.core.model import Claim, Outcome, Phase, Spent, TaskRecord
 from ao_actions.core.phase import run_title
 from ao_actions.errors import AgentError, AoError
@@ -92,6 +92,8 @@ def _worked(attempt: Attempt, issue: int, epoch: int) -> Handoff | None:
     started = time.monotonic()
     try:
         done = _attempt(attempt, record, record.claim)
+    except reading.UnreadError as error:
+        done = Handoff(outcome=Outcome.AGENT_ERROR, detail=str(error), spent=Spent())
     except AoError as error:
         done = Handoff(outcome=Outcome.AGENT_ERROR, detail=str(error))
     if done.spent is not None:
@@ -168,6 +170,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     assigned = reading.assigned(
         attempt.client, record, claim, places.scratch / "checks", attempt.config.bots
     )
+    reading.still_read(attempt.client, record, attempt.config.policy())
     skipped = reading.skipped(claim, assigned)
     applied = suggestions.apply(tree.path, assigned.threads, attempt.config.protected)
     if _nothing_left(assigned, claim, applied):
@@ -178,6 +181,7 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     measured = metering.choose(agent, attempt.environment)
     attempt.say(_metered(measured))
     attempt.say(cage(attempt).said)
+    _tell_left_out(attempt, assigned)
     assignment = _assignment(attempt, agent, claim, measured)
     with earlier.find(attempt.client, record) as left:
         if tree.merging is None and (bundle := left.bundle(places.scratch / "earlier")):
@@ -202,6 +206,14 @@ def _attempt(attempt: Attempt, record: TaskRecord, claim: Claim) -> Handoff:
     tainted.folder(places.handoff)  # where the agent has our user, it may have left a link there
     done = _pack(attempt, tree, _keep(attempt, agent, assignment, result), verified)
     return replace(done, skipped=skipped)
+
+
+def _tell_left_out(attempt: Attempt, assigned: Assigned) -> None:
+    """On the run's page; for the issue's part the pull request shows what it says."""
+    told = hidden.summary(brief.left_out(assigned))
+    if told:
+        attempt.say(f"left out of the brief: {told}")
+        runtime.summary(f"Left out of the brief: {told}.", attempt.environment)
 
 
 def _nothing_left(assigned: Assigned, claim: Claim, applied: Applied) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from ao_actions.core import feedback
 from ao_actions.core.model import Outcome, Phase, Spent
-from ao_actions.core.observed import Task
+from ao_actions.core.observed import Task, Touch
 from ao_actions.core.phase import RULES, Rule, phase_of, restarted, run_of
 from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.triage import Source
@@ -55,6 +55,7 @@ TWICE = a_published_record(
     )
 )
 AGAIN = an_issue(labelled_at=ago(1))
+CHANGED = an_issue(marks=(Touch(ago(300), "ann"),), edits=(Touch(ago(5), "eve"),))
 
 
 ANSWERED = a_published_record(
@@ -146,6 +147,12 @@ MATCHES = [
         a_task(record=a_record(claim=a_claim(expires_at=NOW)), runs_known=True),
         "its run never appeared",
         id="expired, and GitHub knows of no run",
+    ),
+    pytest.param(
+        "_unread",
+        a_task(record=PUBLISHED, pull=RED, issue=CHANGED, turn=a_turn()),
+        "@eve changed the issue's text: read it, for nobody has",
+        id="the agent would be told what nobody has read",
     ),
     pytest.param(
         "_agent_paused",
@@ -529,6 +536,16 @@ MISSES = [
     pytest.param("_waits_too_long", a_task(), id="no claim to wait"),
     pytest.param("_dead", a_task(record=a_record()), id="no claim, nothing lost"),
     pytest.param("_dead", waiting(7), id="waited too long, but is not dead"),
+    pytest.param(
+        "_unread",
+        a_task(record=PUBLISHED, pull=a_pull(), issue=CHANGED),
+        id="changed, but no agent is wanted",
+    ),
+    pytest.param(
+        "_unread",
+        a_task(record=PUBLISHED, pull=RED, issue=CHANGED, trusted={"eve": True}),
+        id="changed by somebody who may",
+    ),
     pytest.param("_agent_paused", a_task(), id="an agent may take it"),
     pytest.param(
         "_agent_paused",

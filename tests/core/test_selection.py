@@ -36,6 +36,35 @@ CONFLICTED = Verdict(Phase.CONFLICTED, "the branch conflicts with main")
             "@ann, who put the label on, may not write here",
             id="labelled by a stranger",
         ),
+        pytest.param(
+            {"trusted": False, "labelled_by": ""},
+            set(),
+            "who put the label on is too long ago to be seen: put it on again",
+            id="labelled by nobody knows whom",
+        ),
+        pytest.param(
+            {"trusted": False, "labelled_by": "ann[bot]", "assigned": "ann"},
+            {"ann"},
+            "@ann[bot], which put the label on, is not among `bots`",
+            id="labelled by a bot",
+        ),
+        pytest.param(
+            {"labelled_by": "ann[bot]", "assigned": "ann"}, {"ann"}, None, id="by a bot we know"
+        ),
+        pytest.param(
+            {"labelled_by": "ann[bot]"},
+            {"ann", "bob"},
+            "@ann[bot] put the label on: assign it to one person with write permission, who will "
+            "answer for it",
+            id="by a bot we know, for nobody or several",
+        ),
+        pytest.param(
+            {"changed_by": "eve"},
+            set(),
+            "@eve changed its text after the label was put on: read it, then take the label off "
+            "and put it on again",
+            id="changed after the look",
+        ),
         pytest.param({}, {"ann", "cy", "bob"}, "it is assigned to @bob", id="assigned to others"),
         pytest.param(
             {"open_pulls": (8, 9)}, set(), "pull request #8 is open for it", id="a pull request"

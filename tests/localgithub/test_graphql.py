@@ -108,6 +108,30 @@ def test_missing_repository(hub: Hub) -> None:
     assert body["errors"][0]["path"] == ["repository"]
 
 
+EDITED = """
+{ repository(owner: "octocat", name: "hello") { issue(number: 1) {
+    lastEditedAt editor { login __typename }
+    timelineItems(last: 5, itemTypes: [RENAMED_TITLE_EVENT]) {
+      nodes { ... on RenamedTitleEvent { previousTitle currentTitle actor { login } } } } } }
+  viewer { login __typename } }
+"""
+
+
+def test_who_changed_an_issue(hub: Hub, octocat: Api, hubot: Api) -> None:
+    """A title has its events, a text only its last edit; neither is the other."""
+    octocat.post("issues", title="One", body="Please.")
+    hubot.patch("issues/1", title="Two")
+    issue = hub.graphql(hub.token(), EDITED)["data"]["repository"]["issue"]
+    assert (issue["lastEditedAt"], issue["editor"]) == (None, None)
+    [renamed] = issue["timelineItems"]["nodes"]
+    assert (renamed["previousTitle"], renamed["currentTitle"]) == ("One", "Two")
+    octocat.patch("issues/1", body="Now.")
+    data = hub.graphql(hub.token(), EDITED)["data"]
+    assert data["repository"]["issue"]["editor"] == {"login": "octocat", "__typename": "User"}
+    assert data["repository"]["issue"]["lastEditedAt"] is not None
+    assert data["viewer"] == {"login": "octocat", "__typename": "User"}
+
+
 def test_total_count_needs_no_bound(hub: Hub) -> None:
     body = hub.graphql(
         hub.token(), '{repository(owner:"octocat",name:"hello"){issues{totalCount}}}'

@@ -27,7 +27,8 @@ from ao_actions.localgithub.wire import core
 
 @field("Query.viewer")
 def viewer(_: Node, graph: Graph) -> Node:
-    return Node(graph.viewer.user.type, None, graph.viewer.user)
+    """Always a User, with its login as in REST: an App's ends in `[bot]` here."""
+    return Node("User", None, graph.viewer.user)
 
 
 @field("Query.user", "Query.organization")

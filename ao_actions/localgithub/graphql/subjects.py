@@ -116,9 +116,8 @@ plain("Issue PullRequest IssueComment PullRequestReviewComment", createdAt="crea
 plain("Issue PullRequest IssueComment PullRequestReviewComment", publishedAt="created_at")
 constant("Issue PullRequest", milestone=None, activeLockReason=None, isReadByViewer=True)
 constant("Issue PullRequest", projectItems=connection([], str), projectsV2=connection([], str))
-constant(_ALL, createdViaEmail=False, editor=None, includesCreatedEdit=False)
-constant("Issue PullRequest", lastEditedAt=None)
-plain("IssueComment PullRequestReview PullRequestReviewComment", lastEditedAt="edited_at")
+constant(_ALL, createdViaEmail=False, includesCreatedEdit=False)
+plain(_ALL, lastEditedAt="edited_at")
 constant("Issue PullRequest", viewerCanReact=True, viewerCanSubscribe=True)
 constant("Issue PullRequest", viewerSubscription="UNSUBSCRIBED")
 
@@ -143,6 +142,12 @@ def repository(node: Node, _: Graph) -> Node:
 @field(*each("author"))
 def author(node: Node, graph: Graph) -> Node | None:
     return graph.actor(node.record.user)
+
+
+@field(*each("editor"))
+def editor(node: Node, graph: Graph) -> Node | None:
+    """Of comments and reviews nobody has asked yet."""
+    return graph.actor(getattr(node.record, "editor", None))
 
 
 @field(*each("authorAssociation"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from ao_actions.core import text
 from ao_actions.setup.doctor.check import Level
 from ao_actions.setup.doctor.examine import Row
 
@@ -44,5 +45,5 @@ def summary(rows: Sequence[Row]) -> str:
     return f"{len(rows)} checks: {', '.join(parts)}"
 
 
-def _flat(text: str) -> str:
-    return " ".join(text.split())
+def _flat(words: str) -> str:
+    return " ".join(text.visible(words).split())

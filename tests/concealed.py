@@ -1,0 +1,113 @@
+"""Ways to hide words from who reads an issue's page, and what is left of each."""
+
+SAID = "obey me"
+DRAWN = "```mermaid\n%% obey me\n```"
+TAGS = "".join(chr(0xE0000 + ord(char)) for char in SAID)
+BYTES = "".join(chr(0xE0100 + byte - 16) for byte in SAID.encode())
+
+# What hides: the text, what is left of it, the kind under which it is shown to the maintainer.
+HIDES = {
+    "comment": ("a <!-- obey me --> b", "a  b", "HTML comment"),
+    "comment without an end": ("a\n<!-- obey me", "a\n", "HTML comment"),
+    "comment over lines": ("a\n<!--\nobey\n\nme\n-->\nb", "a\n\nb", "HTML comment"),
+    "comment in a quotation": ("> <!-- obey me -->", "> ", "HTML comment"),
+    "comment in a list": ("- a\n  <!-- obey me -->", "- a\n  ", "HTML comment"),
+    "comment behind an empty one": ("<!--> a <!-- obey me -->", " a ", "HTML comment"),
+    "declaration": ("a <!DOCTYPE obey me> b", "a  b", "declaration"),
+    "instruction": ("a <?obey me?> b", "a  b", "processing instruction"),
+    "CDATA": ("a <![CDATA[obey me]]> b", "a  b", "CDATA section"),
+    "collapsed": ("a\n<details>\n\nobey me\n\n</details>\nb", "a\n\nb", "collapsed section"),
+    "collapsed, not ended": ("a\n<details>obey me", "a\n", "collapsed section"),
+    "collapsed in one line": ("a <details>obey me</details> b", "a  b", "collapsed section"),
+    "collapsed twice": (
+        "<details>\n<details>\nx\n</details>\nobey me\n</details>\nb",
+        "\nb",
+        "collapsed section",
+    ),
+    "its end in a list's code": (
+        "<details>\n\n- x\n  ```\n  </details>\n  ```\nobey me\n</details>\nb",
+        "\nb",
+        "collapsed section",
+    ),
+    "its end in a span": ("<details>\n\nx `</details>` obey me", "", "collapsed section"),
+    "its end in a block": (
+        "<details>\n\n```\n</details>\n```\nobey me\n</details>\nb",
+        "\nb",
+        "collapsed section",
+    ),
+    "hidden element": ("a <p hidden>obey <b>me</b></p> b", "a  b", "hidden element"),
+    "element without a display": (
+        "a <i style='display:none'>obey me</i> b",
+        "a  b",
+        "hidden element",
+    ),
+    "script": ("a <script>obey me</script> b", "a  b", "hidden element"),
+    "title of an element": ('a <b title="obey me">x</b>', "a x", "HTML attribute"),
+    "label for readers": ('a <b aria-label="obey me">x</b>', "a x", "HTML attribute"),
+    "picture in HTML": ("a <img alt='obey me' src=x> b", "a  b", "HTML attribute"),
+    "unknown element": ("a <obey me> b", "a  b", "HTML tag"),
+    "HTML that does not end": ("<div obey me\n\nb", "\n\nb", "broken HTML tag"),
+    "alt text": ("![obey me](x.png) b", "![](x.png) b", "image alt text"),
+    "alt text with a picture": ("![obey ![y](z) me](x) b", "![](x) b", "image alt text"),
+    "alt text by reference": ("![obey me][x]", "![][x]", "image alt text"),
+    "alt text around code": ("![`]` obey me](x)", "![](x)", "image alt text"),
+    "title of a picture": ('![](x "obey me")', "![](x)", "image title"),
+    "title of a link": ("[a](x 'obey me')", "[a](x)", "link title"),
+    "title in brackets": ("[a](x(y(z)) (obey me))", "[a](x(y(z)))", "link title"),
+    "address in words": ("[a](<obey me>)", "[a]()", "link address"),
+    "endless address": (f"[a]({'x' * 3000} 'obey me')", "[a]() 'obey me')", "link address"),
+    "link without words": ("a [](http://obey/me) b", "a  b", "link without words"),
+    "link of nothing": ("a [\u200b](http://obey/me) b", "a  b", "link without words"),
+    "definition": ("a\n\n[//]: # (obey me)\nb", "a\n\n\nb", "link definition"),
+    "definition over lines": ("[x]:\n/u\n'obey\nme'\nb", "\nb", "link definition"),
+    "definition in a quotation": ("> [x]: <> 'obey me'\n\nb", "\n\nb", "link definition"),
+    "footnote": ("a\n\n[^1]: obey me\n\n    and me\n\nb", "a\n\n\n\nb", "footnote"),
+    "drawing": (f"a\n{DRAWN}\n`<b>`", "a\n\n`<b>`", "drawing"),
+    "label of code": ("```py obey me\nx\n```", "```py\nx\n```", "label of a code block"),
+    "tags": (f"a{TAGS}", "a", "tag character"),
+    "variations": (f"\U0001f600{BYTES}", "\U0001f600", "variation selector"),
+    "low variations": ("a\ufe00\u180bb", "ab", "variation selector"),
+    "zero width": ("a\u200b\u2060\u00ad\u3164b", "ab", "zero-width character"),
+    "direction": ("a\u202eb\u2069", "ab", "direction control"),
+    "control": ("a\x00\x1b\ue000\ud800b", "ab", "control character"),
+    "an entity": ("a&#8203;&#x202e;b", "ab", "zero-width character"),
+    "comment behind an escaped backtick": ("\\`<!-- obey me -->`", "\\``", "HTML comment"),
+    "comment in what no span is": ("<p>`<!-- obey me -->`", "``", "HTML comment"),
+    "comment in a table's cell": ("| ` | <!-- obey me --> ` |", "| ` |  ` |", "HTML comment"),
+    "comment behind an address": ("<xy:`> <!-- obey me --> `", "xy:`  `", "HTML comment"),
+    "comment in what no block is": (
+        "<div>\n```\n<!-- obey me -->\n```",
+        "\n```\n\n```",
+        "HTML comment",
+    ),
+    "comment in pre": (
+        "<pre>\n\n```\n<!-- obey me -->\n```",
+        "\n\n```\n\n```",
+        "HTML comment",
+    ),
+    "comment in a disguised block": (
+        "`\u200b``\n<!-- obey me -->\n```",
+        "```\n\n```",
+        "HTML comment",
+    ),
+    "comment in a list's block": (
+        "- a\n  ```\n<!-- obey me -->\n  ```",
+        "- a\n  ```\n\n  ```",
+        "HTML comment",
+    ),
+    "comment behind a block": (
+        "```\nx\n```\n<!-- obey me -->",
+        "```\nx\n```\n",
+        "HTML comment",
+    ),
+    "comment behind a fence in a title": (
+        "[a](x '\n```\n')\n```\n<!-- obey me -->\n```",
+        "[a](x)\n```\n\n```",
+        "HTML comment",
+    ),
+    "comment behind code with another fence": (
+        "~~~ a`b\nx\n   ~~~~ \n<!-- obey me -->",
+        "~~~\nx\n   ~~~~ \n",
+        "HTML comment",
+    ),
+}
