@@ -13,7 +13,7 @@ import pytest
 
 from ao_actions.work import checkout
 from ao_actions.work.checkout import Checkout
-from tests.work.origin import Origin
+from tests.work.origin import Origin, changed
 
 pytestmark = pytest.mark.hostile("agent configuration")
 
@@ -185,7 +185,7 @@ def test_an_agent_sees_the_base_s_files(origin: Origin, name: str) -> None:
     (tree.path / "src" / "code.py").write_text("x = 2\n")
     commit = checkout.commit(tree)
     assert commit is not None
-    assert checkout.changed_files(tree, commit) == ["src/code.py"]
+    assert changed(tree, commit) == ["src/code.py"]
 
 
 def test_a_link_out_of_the_checkout_is_not_written_through(origin: Origin, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_what_the_agent_changes_is_not_taken_back(origin: Origin) -> None:
     (tree.path / "AGENTS.md").write_text(EVIL)
     commit = checkout.commit(tree)
     assert commit is not None
-    assert checkout.changed_files(tree, commit) == ["AGENTS.md"]
+    assert changed(tree, commit) == ["AGENTS.md"]
 
 
 def test_an_earlier_attempt_plants_nothing(origin: Origin, tmp_path: Path) -> None:
@@ -363,5 +363,5 @@ def test_no_program_of_the_agent_s_runs_in_our_hands(
     commit = checkout.commit(tree)
     assert commit is not None
     checkout.bundle(tree, commit, tmp_path / "handoff")
-    assert "src/code.py" in checkout.changed_files(tree, commit)
+    assert "src/code.py" in changed(tree, commit)
     assert not canary.exists()

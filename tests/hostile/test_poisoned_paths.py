@@ -191,6 +191,9 @@ def test_our_git_runs_nothing_of_the_agent_s(
     assert done is not None
     assert done.outcome is Outcome.CHANGES
     assert not mark.exists(), mark.read_text()
+    if ".gitattributes" in script:  # what commands git is not an agent's to change
+        assert then_publish(factory, number) is Outcome.REFUSED
+        return
     assert then_publish(factory, number) is Outcome.CHANGES
     assert "return 42" in factory.hub.world.git(NAME, "show", f"ao/{number}:src/code.py")
 

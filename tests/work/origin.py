@@ -74,3 +74,8 @@ def claim_for(tree: Checkout, *, new: bool) -> Claim:
     """The claim under which an attempt was made."""
     reason = Phase.CONFLICTED if tree.merging else Phase.QUEUED if new else Phase.CI_FAILED
     return a_claim(head="" if new else tree.start, base="main", reason=reason)
+
+
+def changed(tree: Checkout, commit: str) -> list[str]:
+    """Paths that an attempt's commit changes."""
+    return tree.store.run("diff", "--name-only", tree.start, commit).splitlines()

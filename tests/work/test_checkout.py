@@ -11,12 +11,7 @@ import pytest
 from ao_actions.errors import GitError
 from ao_actions.work import checkout, handoff
 from ao_actions.work.workspace import Places
-from tests.work.origin import Origin
-
-
-def changed(tree: checkout.Checkout, commit: str) -> list[str]:
-    """Paths that the commit changes."""
-    return tree.store.run("diff", "--name-only", tree.start, commit).splitlines()
+from tests.work.origin import Origin, changed
 
 
 def test_a_new_task_begins_at_the_base(origin: Origin) -> None:
