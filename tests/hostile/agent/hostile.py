@@ -57,7 +57,21 @@ def files(*names):
 
 
 def processes():
-    return [entry for entry in glob.glob("/proc/[0-9]*") if entry != f"/proc/{os.getpid()}"]
+    """Those of the world that we are in, and every meter; the machine may have other worlds."""
+    parents, lines = {}, {}
+    for entry in glob.glob("/proc/[0-9]*"):
+        fields = read(f"{entry}/stat").rpartition(b")")[2].split()
+        if fields:
+            parents[entry] = f"/proc/{int(fields[1])}"
+            lines[entry] = read(f"{entry}/cmdline")
+    above = [f"/proc/{os.getpid()}"]
+    while above[-1] in parents:
+        above.append(parents[above[-1]])
+    worlds = [entry for entry in above if b"tests.hostile.agent.stage" in lines.get(entry, b"")]
+    found = set(worlds) | {entry for entry in lines if b"ao_actions.meter" in lines[entry]}
+    while more := {entry for entry in parents if parents[entry] in found} - found:
+        found |= more
+    return sorted(found - {f"/proc/{os.getpid()}"})
 
 
 def mine(path):
@@ -228,12 +242,8 @@ def meter_as_a_proxy():
 
 
 def ports():
-    found = set()
-    for line in read("/proc/net/tcp").decode().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "0A":
-            found.add(int(fields[1].rpartition(":")[2], 16))
-    return sorted(found)
+    """Where GitHub is, which is no secret."""
+    return [int(read(f"{ROOTS[0]}/port"))]
 
 
 @attack

@@ -23,6 +23,7 @@ from ao_actions.config import AgentSettings
 from ao_actions.demo import project
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
+from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.modelserver import ModelServer, Scenario
 from ao_actions.setup import scripted
 
@@ -35,6 +36,10 @@ class Hostile(Demo):
 
     cage: str
     machine: Path
+
+    def _set_up(self, hub: LocalGitHub) -> str:
+        (self.machine / "port").write_text(hub.url.rpartition(":")[2])
+        return Demo._set_up(self, hub)
 
     def _runner(self) -> dict[str, str]:
         return {
