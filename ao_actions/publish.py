@@ -300,9 +300,7 @@ def _look_again(work: Publication, record: TaskRecord, verdict: Verdict) -> Verd
     issue = work.client.get(f"issues/{record.issue}")
     labels = {label["name"] for label in issue["labels"]}
     others = {user["login"] for user in issue["assignees"]} - {record.owner}
-    pulls = work.client.get(
-        "pulls", head=f"{work.client.repository.split('/')[0]}:{record.branch}", state="all"
-    )
+    pulls = observe.pulls_of(work.client, record.branch)
     reasons = (
         (issue["state"] != "open", "the issue was closed"),
         (work.config.labels.ready not in labels, "the label was removed"),

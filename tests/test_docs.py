@@ -231,3 +231,30 @@ def test_make_targets_that_docs_name_exist():
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     text = "\n".join([makefile, read(ROOT / ".ci" / "run"), *map(read, pages())])
     assert set(re.findall(r"(?:`|\$ |\"|-directory )make ([a-z]+)", text)) <= targets
+
+
+def named_tests() -> list[str]:
+    """The tests that the threat model names; `::name` goes on with the file before it."""
+    found: list[str] = []
+    for file, name in re.findall(r"`(tests/[\w/.-]+\.py|)(::\w+|)`", read(DOCS / "security.md")):
+        place = file or found[-1].partition("::")[0] if (file or name) and (file or found) else ""
+        if place:
+            found.append(f"{place}{name}")
+    return found
+
+
+def test_every_threat_names_a_test():
+    rows = [
+        row
+        for row in read(DOCS / "security.md").partition("## Threats")[2].splitlines()
+        if row.startswith("| ") and row.count("|") == 4
+    ]
+    bodies = [row for row in rows if not row.startswith("| threat ")]
+    assert len(bodies) > 30
+    assert all("`tests/" in row or "`::" in row for row in bodies)
+
+
+@pytest.mark.parametrize("name", sorted(set(named_tests())))
+def test_a_test_that_the_threat_model_names_exists(name):
+    file, _, function = name.partition("::")
+    assert f"def {function}(" in read(ROOT / file) if function else (ROOT / file).exists()

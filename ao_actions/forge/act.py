@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ao_actions.core import actions, feedback, projection
 from ao_actions.core.model import Reply
 from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError
-from ao_actions.forge import nodes
+from ao_actions.forge import nodes, observe
 from ao_actions.forge.client import Client, Json
 from ao_actions.forge.observe import REVIEW_WORKFLOW, WORK_WORKFLOW, missing_workflow
 
@@ -140,8 +140,7 @@ def _run_call(client: Client, run_id: int, verb: str) -> Performed:
 
 def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
     """The one pull request of the branch: never a second, in whatever state the first is (I4)."""
-    owner = client.repository.split("/", 1)[0]
-    found = client.get("pulls", head=f"{owner}:{effect.branch}", state="all", per_page=100)
+    found = observe.pulls_of(client, effect.branch)
     if found:
         return Performed("unchanged", found[0]["html_url"])
     title, body = split_message(client.get(f"git/commits/{effect.head}")["message"])
@@ -158,7 +157,7 @@ def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
         accept=(422,),
     )
     if status == 422:
-        again = client.get("pulls", head=f"{owner}:{effect.branch}", state="all", per_page=100)
+        again = observe.pulls_of(client, effect.branch)
         if not again:
             raise ForgeError(f"{effect.branch}: GitHub refuses the pull request: {created}")
         return Performed("unchanged", again[0]["html_url"])

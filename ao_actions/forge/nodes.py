@@ -197,6 +197,12 @@ def pull(node: Mapping[str, Any]) -> Pull:
     )
 
 
+def is_own(pull: Mapping[str, Any]) -> bool:
+    """Whether a pull request (REST) is from this very repository, not from a fork."""
+    head, base = pull["head"]["repo"], pull["base"]["repo"]
+    return head is not None and bool(head["id"] == base["id"])  # None: a fork that was deleted
+
+
 def ended_pull(node: Mapping[str, Any], record: TaskRecord) -> Pull:
     """A closed or merged pull request whose branch is gone: how it ended is all that counts."""
     return Pull(

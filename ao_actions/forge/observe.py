@@ -313,6 +313,16 @@ def _files(client: Client, snapshot: Snapshot, issues: Iterable[int]) -> dict[in
     }
 
 
+def pulls_of(client: Client, branch: str, state: str = "all") -> list[Any]:
+    """Pull requests from a branch of this very repository, the newest first, as REST has them.
+
+    GitHub's filter names an owner only, and that owner may have a fork by another name.
+    """
+    owner = client.repository.split("/", 1)[0]
+    found = client.get("pulls", head=f"{owner}:{branch}", state=state, per_page=100)
+    return [pull for pull in found if nodes.is_own(pull)]
+
+
 def pull_request(client: Client, number: int) -> Pull:
     """One open pull request, with its checks as the sweep shows them.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ao_actions.errors import ConfigError, GitError
+from ao_actions.forge import observe
 from ao_actions.forge.client import Client
 from ao_actions.git import BOT, Git, Remote, porcelain_reasons
 from ao_actions.setup.clone import Clone
@@ -69,8 +70,7 @@ def propose(
     git.run("commit", "--quiet", "-m", title)
     commit = git.run("rev-parse", "HEAD")
     pushed = _push(git, commit)
-    owner = client.repository.split("/", maxsplit=1)[0]
-    pulls = client.get("pulls", head=f"{owner}:{BRANCH}", state="open")
+    pulls = observe.pulls_of(client, BRANCH, "open")
     texts = {"title": title, "body": body}
     if not pulls:
         new = {**texts, "head": BRANCH, "base": checkout.base}

@@ -13,7 +13,7 @@ from ao_actions.core.observed import Thread
 from ao_actions.core.policy import Policy
 from ao_actions.errors import AoError
 from ao_actions.forge import observe
-from ao_actions.forge.client import Client, Json
+from ao_actions.forge.client import Client
 from ao_actions.work import failures
 from ao_actions.work.brief import Assigned, Red, Words
 
@@ -96,8 +96,7 @@ def thread_id(item: str) -> str:
 
 def pull_number(client: Client, record: TaskRecord) -> int:
     """The task's open pull request; 0 if there is none."""
-    owner = client.repository.split("/", 1)[0]
-    found: list[Json] = client.get("pulls", head=f"{owner}:{record.branch}", state="open")
+    found = observe.pulls_of(client, record.branch, "open")
     return int(found[0]["number"]) if found else 0
 
 
