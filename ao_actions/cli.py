@@ -217,13 +217,16 @@ def localgithub() -> None:
 @click.option("--port", type=int, default=0, help="Default: a free one, printed.")
 @click.option("--seed", type=click.Path(path_type=Path), help="YAML that fills a new world.")
 @click.option("--socket", type=click.Path(path_type=Path), help="A unix socket too, for gh.")
-def serve_localgithub(root: Path, port: int, seed: Path | None, socket: Path | None) -> None:
+@click.option("--faults", type=click.Path(path_type=Path), help="JSON: what is to go wrong.")
+def serve_localgithub(
+    root: Path, port: int, seed: Path | None, socket: Path | None, faults: Path | None
+) -> None:
     """Serve the world under --root until Ctrl-C."""
     _need_local()
     from ao_actions.localgithub.serve import serve
 
     try:
-        serve(root, port, seed, socket)
+        serve(root, port, seed, socket, faults)
     except FileNotFoundError as error:
         raise ToolMissingError(str(error)) from None
     except OSError as error:
