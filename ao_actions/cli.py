@@ -19,7 +19,7 @@ from ao_actions.commands.install import init, upgrade
 from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
-from ao_actions.errors import AoError, ConfigError, PortInUseError, StuckError, ToolMissingError
+from ao_actions.errors import AoError, ConfigError, PortInUseError, ToolMissingError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,8 +63,7 @@ def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # 
     elif dry_run or not lines:
         _say("\n".join(lines) or "Nothing is due.")
     runtime.summary(insight.markdown(rows, lines))
-    if done.failures:
-        raise StuckError("\n".join(done.failures))
+    done.raise_if_unfinished()
 
 
 @cli.command()
