@@ -34,13 +34,7 @@ def user_installation(call: Call) -> Json:
     record = _app(call)
     if call.params["login"] not in call.world.users:
         raise not_found()
-    return {
-        "id": record.id,
-        "app_id": record.id,
-        "app_slug": record.slug,
-        "account": core.user(call.wire, call.params["login"]),
-        "permissions": record.permissions,
-    }
+    return core.installation(call.wire, record, call.params["login"])
 
 
 @route("POST /app/installations/{app_id}/access_tokens", status=201)

@@ -227,16 +227,4 @@ def installation(call: Call) -> Json:
     app = call.viewer.app
     if app is None:
         raise Refusal(401, "A JSON web token could not be decoded")
-    return {
-        "id": app.id,
-        "app_id": app.id,
-        "app_slug": app.slug,
-        "client_id": app.client_id,
-        "account": core.user(call.wire, call.repo.owner),
-        "repository_selection": "all",
-        "access_tokens_url": f"{call.api}/app/installations/{app.id}/access_tokens",
-        "repositories_url": f"{call.api}/installation/repositories",
-        "permissions": app.permissions,
-        "events": [],
-        "target_type": "User",
-    }
+    return core.installation(call.wire, app, call.repo.owner)

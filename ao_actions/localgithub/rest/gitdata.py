@@ -233,7 +233,13 @@ def tags(call: Call) -> Reply:
 
     def render(item: tuple[str, str]) -> Json:
         oid = bare.peel(item[1]) or item[1]
-        url = f"{call.wire.repo(call.repo)}/commits/{oid}"
-        return {"name": item[0], "commit": {"sha": oid, "url": url}}
+        url = call.wire.repo(call.repo)
+        return {
+            "name": item[0],
+            "commit": {"sha": oid, "url": f"{url}/commits/{oid}"},
+            "zipball_url": f"{url}/zipball/refs/tags/{item[0]}",
+            "tarball_url": f"{url}/tarball/refs/tags/{item[0]}",
+            "node_id": f"REF_kwDO{oid}",
+        }
 
     return call.page(found, render)
