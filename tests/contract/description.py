@@ -16,6 +16,8 @@ from tests.contract.prune_openapi import SAME, TARGET, nameless
 from tests.contract.tour import Exchange
 
 _ERROR = {"$ref": "#/components/schemas/basic-error"}
+
+
 @cache
 def document() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(gzip.decompress(TARGET.read_bytes()))
@@ -88,7 +90,11 @@ def payload_breaks(event: Event) -> list[str]:
     payloads = document()["x-payloads"]
     name = payload_name(event)
     # the action of a repository_dispatch is the caller's own word
-    found = payloads.get(name) or payloads.get(name.rpartition("-")[0]) or payloads.get(
-        "repository-dispatch-sample.collected" if event.name == "repository_dispatch" else ""
+    found = (
+        payloads.get(name)
+        or payloads.get(name.rpartition("-")[0])
+        or payloads.get(
+            "repository-dispatch-sample.collected" if event.name == "repository_dispatch" else ""
+        )
     )
     return ["GitHub describes no such payload"] if found is None else breaks(found, event.payload)

@@ -85,8 +85,10 @@ def _repositories(call: Call) -> list[Repository]:
 
 @route("DELETE /installation/token", "user:write", status=204)
 def revoke(call: Call) -> Reply:
-    if call.viewer.token is not None:
-        call.world.remove_token(call.viewer.token.value)
+    token = call.viewer.token
+    if token is None or not call.viewer.is_integration:
+        raise Refusal(403, "You must authenticate with an installation access token")
+    call.world.remove_token(token.value)
     return Reply(status=204)
 
 
