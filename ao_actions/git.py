@@ -266,7 +266,7 @@ class Git:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
         options += [f"--depth={depth}"] if depth else []
         options += [f"--filter={filters}"] if filters else []
-        done = self._ask("fetch", *options, self._url(), *refspecs)
+        done = self._patiently("fetch", *options, self._url(), *refspecs)
         if done.code == 0:
             return True
         if "couldn't find remote ref" in done.err:
@@ -275,13 +275,13 @@ class Git:
 
     def remote_refs(self, *patterns: str) -> dict[str, str]:
         """The remote's refs that match, as they are now: name to commit."""
-        done = self._ask("ls-remote", "--quiet", self._url(), *patterns)
+        done = self._patiently("ls-remote", "--quiet", self._url(), *patterns)
         if done.code != 0:
             raise GitError(self._explain("ls-remote", done.err), output=done.err)
         pairs = (line.split("\t", 1) for line in done.text.splitlines())
         return {name: oid for oid, name in pairs}
 
-    def _ask(self, *args: str) -> Done:
+    def _patiently(self, *args: str) -> Done:
         """A read of the remote, tried again where no answer came."""
         turn = 0
         while True:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 TOO_SOON = (403, 429)
 FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
 _LIMITED = ("RATE_LIMIT", "RATE_LIMITED")
-_MINUTE = 60.0  # what GitHub asks for where it says nothing else
+_MINUTE = 60.0  # seconds: what GitHub asks for where it says nothing else
+_DAY = 24 * 60 * _MINUTE  # no limit of GitHub's lasts as long
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _WENT_WRONG = re.compile(
     "something went wrong|timed? ?out|respond to your request in time", re.IGNORECASE
@@ -41,7 +42,7 @@ def unsure(answer: Answer) -> bool:
         return False
     try:
         body = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return any(
         not error.get("type") and _WENT_WRONG.search(str(error.get("message")))
@@ -65,11 +66,15 @@ def limited(answer: Answer, now: datetime | None) -> float | None:
     headers = {name.lower(): value for name, value in answer.headers.items()}
     after = headers.get("retry-after", "")
     if after.isdecimal():
-        return max(1.0, float(after))
+        return _bounded(float(after))
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return max(1.0, float(reset) - (now or datetime.now(UTC)).timestamp())
+        return _bounded(float(reset) - (now or datetime.now(UTC)).timestamp())
     return _MINUTE
+
+
+def _bounded(seconds: float) -> float:
+    return min(_DAY, max(1.0, seconds))
 
 
 def _is_limit(answer: Answer) -> bool:
@@ -81,7 +86,7 @@ def _is_limit(answer: Answer) -> bool:
         return False
     try:
         body = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return any(error.get("type") in _LIMITED for error in errors(body))
 
@@ -90,7 +95,7 @@ def message(text: str) -> str:
     """What an answer says in words, on one line."""
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         title = _TITLE.search(text)
         return title[1].strip() if title else " ".join(text.split())[:200]
     if not isinstance(body, dict):

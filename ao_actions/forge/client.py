@@ -374,7 +374,7 @@ def _json(verb: str, url: str, answer: Answer) -> Json:
         return {}
     try:
         return json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ForgeError(
             f"{verb} {url}: GitHub answered with something that is not JSON: {answer.text[:80]!r}",
             status=answer.status,

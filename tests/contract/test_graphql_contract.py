@@ -102,6 +102,7 @@ def run_every_place(tour: Tour, client: Recorder, scratch: Path) -> None:
     seen = observe.pull_request(client, pull)
     red.look(client, seen)
     observe.said(client, pull)
+    assert client.viewer() == "octocat"
     first = thread.comments[0].id
     reply = Reply(thread=thread.id, item=f"thread:{thread.id}:{first}", body="Done.", resolve=True)
     act.answer(client, pull, reply)

@@ -232,6 +232,19 @@ def test_a_query_that_timed_out_is_asked_again_though_it_says_200(site: Site) ->
     assert site.client().graphql(QUERY)[0]["repository"]["name"] == "widgets"
 
 
+def test_a_limit_beyond_the_calendar_is_a_day(site: Site) -> None:
+    client = site.client()
+    site.plan(answer="secondary-limit", headers={"Retry-After": "9" * 400})
+    with pytest.raises(RateLimitError, match="the limit is over at"):
+        client.get("labels")
+
+
+def test_json_too_deep_is_no_json(site: Site) -> None:
+    site.plan(method="GET", path=".*/labels", status=200, body="[" * 100_000, times=None)
+    with pytest.raises(ForgeError, match="labels: GitHub answered with something that is not JSON"):
+        site.client().get("labels")
+
+
 @pytest.mark.parametrize("body", [{}, {"message": "x"}, {"labels": None}])
 def test_a_list_that_is_none_is_not_empty(site: Site, body: Any) -> None:
     site.plan(method="GET", path=".*/labels", status=200, body=body, times=None)

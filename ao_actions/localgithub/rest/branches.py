@@ -10,6 +10,8 @@ from ao_actions.localgithub.wire import core
 from ao_actions.localgithub.wire import git as wire
 from ao_actions.localgithub.wire.core import Json
 
+_DIFF = "application/vnd.github.diff; charset=utf-8"
+
 
 @route("GET /repos/{owner}/{repo}/branches", "contents:read")
 def branches(call: Call) -> Reply:
@@ -156,7 +158,7 @@ def commit(call: Call) -> Reply | Json:
         return Reply(content=oid.encode(), media="application/vnd.github.sha; charset=utf-8")
     parent = record.parents[0] if record.parents else EMPTY_TREE
     if call.accept.partition(";")[0].endswith(".diff"):
-        return Reply(content=bare.diff(parent, oid), media="application/vnd.github.diff; charset=utf-8")
+        return Reply(content=bare.diff(parent, oid), media=_DIFF)
     files = bare.changes(parent, oid)
     added, removed = sum(f.additions for f in files), sum(f.deletions for f in files)
     return wire.commit(call.wire, call.repo, record) | {
@@ -197,7 +199,7 @@ def compare(call: Call) -> Reply | Json:
     if fork is None:
         raise Refusal(404, f"No common ancestor between {names[0]} and {names[1]}.")
     if call.accept.partition(";")[0].endswith(".diff"):
-        return Reply(content=bare.diff(fork, head), media="application/vnd.github.diff; charset=utf-8")
+        return Reply(content=bare.diff(fork, head), media=_DIFF)
     ahead = bare.log(f"{base}..{head}")
     behind = len(bare.log(f"{head}..{base}"))
     status = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
