@@ -102,6 +102,8 @@ def run_every_place(tour: Tour, client: Recorder, scratch: Path) -> None:
     seen = observe.pull_request(client, pull)
     red.look(client, seen)
     observe.said(client, pull)
+    assert observe.has_trusted_label(client, number, "ao:ready")
+    assert observe.task(client, live, policy).issue.number == number
     assert client.viewer() == "octocat"
     first = thread.comments[0].id
     reply = Reply(thread=thread.id, item=f"thread:{thread.id}:{first}", body="Done.", resolve=True)
