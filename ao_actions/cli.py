@@ -19,7 +19,7 @@ from ao_actions.commands.install import init, upgrade
 from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
-from ao_actions.errors import AoError, ConfigError, PortInUseError, StuckError, ToolMissingError
+from ao_actions.errors import AoError, ConfigError, PortInUseError, ToolMissingError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,8 +63,7 @@ def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # 
     elif dry_run or not lines:
         _say("\n".join(lines) or "Nothing is due.")
     runtime.summary(insight.markdown(rows, lines))
-    if done.failures:
-        raise StuckError("\n".join(done.failures))
+    done.raise_if_unfinished()
 
 
 @cli.command()
@@ -217,13 +216,16 @@ def localgithub() -> None:
 @click.option("--port", type=int, default=0, help="Default: a free one, printed.")
 @click.option("--seed", type=click.Path(path_type=Path), help="YAML that fills a new world.")
 @click.option("--socket", type=click.Path(path_type=Path), help="A unix socket too, for gh.")
-def serve_localgithub(root: Path, port: int, seed: Path | None, socket: Path | None) -> None:
+@click.option("--faults", type=click.Path(path_type=Path), help="JSON: what is to go wrong.")
+def serve_localgithub(
+    root: Path, port: int, seed: Path | None, socket: Path | None, faults: Path | None
+) -> None:
     """Serve the world under --root until Ctrl-C."""
     _need_local()
     from ao_actions.localgithub.serve import serve
 
     try:
-        serve(root, port, seed, socket)
+        serve(root, port, seed, socket, faults)
     except FileNotFoundError as error:
         raise ToolMissingError(str(error)) from None
     except OSError as error:

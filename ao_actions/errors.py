@@ -31,13 +31,22 @@ class NotFoundError(AoError):
 
 
 class ForgeError(AoError):
-    """GitHub did not do what was asked. `status` is the HTTP status, 0 without an answer."""
+    """GitHub did not do what was asked. `status` is the HTTP status, 0 without an answer;
+    `unknown`: it may have been done all the same."""
 
     exit_code = 6
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, unknown: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.unknown = unknown
+
+
+class RateLimitError(ForgeError):
+    """GitHub tells us to slow down, for longer than a run waits. 75, as EX_TEMPFAIL in
+    sysexits(3)."""
+
+    exit_code = 75
 
 
 class LedgerError(AoError):

@@ -2,7 +2,8 @@
 
 The token goes to git by environment (`GIT_CONFIG_*`), never by argument or URL, so no process
 listing, log or `.git/config` holds it. Hooks, prompts and foreign transports are off. Only
-arguments made by us are passed; outside text travels by standard input or file.
+arguments made by us are passed; outside text travels by standard input or file. Reads of the
+remote are tried again where it did not answer; a push never is, here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ao_actions.errors import GitError, ToolMissingError
+from ao_actions.patience import Patience
 
 _CONFIG = {
     "core.hooksPath": os.devnull,
@@ -48,6 +51,14 @@ OUTPUT = 128 * 1024**2
 
 # Of our environment; the token that it needs comes by configuration.
 _NOT_FOR_GIT = ("GITHUB_TOKEN", "GH_TOKEN", "AO_PUSH_TOKEN", "AO_METER", "ACTIONS_RUNTIME_TOKEN")
+
+# What git and libcurl print when no answer came, or one that says nothing about the request.
+_UNANSWERED = re.compile(
+    r"returned error: (429|5\d\d)|Empty reply|hung up unexpectedly|early EOF|unexpected disconnect"
+    r"|Connection (reset|timed out|refused)|Could not resolve host|Failed to connect|RPC failed"
+    r"|transfer closed|Operation (too slow|timed out)|invalid index-pack output"
+    r"|Internal Server Error|expected flush after ref listing|bad line length"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,11 @@ class Done:
     def text(self) -> str:
         return self.out.decode(errors="replace").strip()
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether the remote did not say what came of it."""
+        return self.code != 0 and bool(_UNANSWERED.search(f"{self.text} {self.err}"))
+
 
 class Git:
     """git in one directory, against one remote."""
@@ -97,6 +113,7 @@ class Git:
     def __init__(self, directory: Path, remote: Remote | None = None) -> None:
         self.directory = directory
         self.remote = remote
+        self.patience = Patience()
 
     @classmethod
     def scratch(cls, directory: Path, remote: Remote | None = None) -> Git:
@@ -249,7 +266,7 @@ class Git:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
         options += [f"--depth={depth}"] if depth else []
         options += [f"--filter={filters}"] if filters else []
-        done = self.attempt("fetch", *options, self._url(), *refspecs)
+        done = self._patiently("fetch", *options, self._url(), *refspecs)
         if done.code == 0:
             return True
         if "couldn't find remote ref" in done.err:
@@ -258,11 +275,20 @@ class Git:
 
     def remote_refs(self, *patterns: str) -> dict[str, str]:
         """The remote's refs that match, as they are now: name to commit."""
-        done = self.attempt("ls-remote", "--quiet", self._url(), *patterns)
+        done = self._patiently("ls-remote", "--quiet", self._url(), *patterns)
         if done.code != 0:
             raise GitError(self._explain("ls-remote", done.err), output=done.err)
         pairs = (line.split("\t", 1) for line in done.text.splitlines())
         return {name: oid for oid, name in pairs}
+
+    def _patiently(self, *args: str) -> Done:
+        """A read of the remote, tried again where no answer came."""
+        turn = 0
+        while True:
+            done = self.attempt(*args)
+            turn += 1
+            if not done.unanswered or not self.patience.before_try(turn):
+                return done
 
     def push(self, moves: Mapping[str, tuple[str, str]]) -> Done:
         """Move refs together or not at all: ref to (old commit, new commit).

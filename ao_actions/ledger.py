@@ -187,18 +187,24 @@ class Ledger:
         :raises GitError: the remote did not answer
         """
         moves = {**draft.moves, **(extra or {})}
-        done = self.git.push(moves)
-        if done.code == 0:
-            return True
-        now = self.git.remote_refs(*moves)
-        if all(now.get(ref, "") == new for ref, (_, new) in moves.items()):
-            return True
-        if any(now.get(ref, "") != old for ref, (old, _) in moves.items()):
-            return False
-        output = f"{done.text}\n{done.err}"
-        if porcelain_reasons(done.text):
-            raise PushRefusedError(_refusal(done.text, done.err), output=output)
-        raise GitError(_refusal(done.text, done.err), output=output)
+        turn = 0
+        while True:
+            done = self.git.push(moves)
+            if done.code == 0:
+                return True
+            now = self.git.remote_refs(*moves)
+            if all(now.get(ref, "") == new for ref, (_, new) in moves.items()):
+                return True
+            if any(now.get(ref, "") != old for ref, (old, _) in moves.items()):
+                return False
+            # it has not happened; the leases would refuse it if it still did meanwhile
+            turn += 1
+            if done.unanswered and self.git.patience.before_try(turn):
+                continue
+            output = f"{done.text}\n{done.err}"
+            if porcelain_reasons(done.text) and not done.unanswered:
+                raise PushRefusedError(_refusal(done.text, done.err), output=output)
+            raise GitError(_refusal(done.text, done.err), output=output)
 
     def transact(
         self, propose: Propose, policy: Policy, *, clock: Callable[[], datetime], tries: int = TRIES

@@ -392,7 +392,7 @@ def _written(
 
 def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdict) -> None:
     """The pull request and the replies, early; a failure here is mended by a later pass."""
-    steps: list[Callable[[], act.Performed]] = []
+    steps: list[tuple[Client, Callable[[], act.Performed]]] = []
     if verdict.commit is not None and not verdict.unfinished:
         opening = actions.OpenPull(
             issue=record.issue,
@@ -401,11 +401,14 @@ def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdic
             head=record.delivered[0],
             because="its commit was pushed",
         )
-        steps.append(partial(act.open_pull, work.pusher, opening))
-    steps += [partial(act.answer, work.client, reply.number, reply) for reply in verdict.replies]
-    for step in steps:
+        steps.append((work.pusher, partial(act.open_pull, work.pusher, opening)))
+    steps += [
+        (work.client, partial(act.answer, work.client, reply.number, reply))
+        for reply in verdict.replies
+    ]
+    for client, step in steps:
         try:
-            done = step()
+            done = act.surely(client, step)
             work.say(f"{done.what} {done.url}".strip())
         except AoError as error:
             work.say(f"left for the next pass: {error}")

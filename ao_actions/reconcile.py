@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ao_actions.core import actions, feedback
 from ao_actions.core.decide import decide
@@ -16,7 +16,7 @@ from ao_actions.core.lookup import unknowns
 from ao_actions.core.observed import Snapshot
 from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import tasks
-from ao_actions.errors import AoError, GitError
+from ao_actions.errors import AoError, GitError, RateLimitError, StuckError
 from ao_actions.forge import act, observe
 from ao_actions.forge.client import Client
 from ao_actions.ledger import Ledger, Tip
@@ -26,7 +26,8 @@ ROUNDS = 20  # of looking things up; each round makes fewer things unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One action of a pass and what came of it: planned, written, created, updated, ..."""
+    """One action of a pass and what came of it: planned, written, created, updated, ..., failed,
+    or left: GitHub's rate limit came first."""
 
     action: actions.Action
     result: str
@@ -36,11 +37,27 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """What one pass saw and did. `snapshot` has the ledger as the pass left it; `failures` are
-    effects that GitHub refused."""
+    effects that GitHub refused, `left` those that its rate limit leaves to the next pass."""
 
     snapshot: Snapshot
     steps: tuple[Step, ...]
     failures: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    def raise_if_unfinished(self) -> None:
+        """:raises RateLimitError: something is left; :raises StuckError: something failed"""
+        if self.left:
+            raise RateLimitError("\n".join(["left for the next pass:", *self.left, *self.failures]))
+        if self.failures:
+            raise StuckError("\n".join(self.failures))
+
+
+@dataclass(slots=True)
+class Undone:
+    """Effects of a pass that were not performed, each with the reason."""
+
+    failures: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,7 +114,7 @@ class Reconciler:
             return Pass(snapshot=snapshot, steps=steps)
         seen: list[Snapshot] = []
         done: list[Step] = []
-        failures: list[str] = []
+        undone = Undone()
 
         def propose(tip: Tip) -> tuple[actions.Action, ...]:
             """Decide for this tip. The plan begins with the last words on tasks that end; they
@@ -105,7 +122,7 @@ class Reconciler:
             seen.append(self.observe(tip))
             plan = decide(seen[-1], self.policy)
             farewells, rest = _split(plan)
-            done.extend(self._perform(action, seen[-1], failures) for action in farewells)
+            done.extend(self._perform(action, seen[-1], undone) for action in farewells)
             return rest
 
         with self.explained():
@@ -115,9 +132,10 @@ class Reconciler:
                 self.say(f"{actions.describe(action)} ({action.because})")
                 done.append(Step(action=action, result="written"))
             else:
-                done.append(self._perform(action, seen[-1], failures))
+                done.append(self._perform(action, seen[-1], undone))
         after = replace(seen[-1], book=written.tip.book)
-        return Pass(snapshot=after, steps=tuple(done), failures=tuple(failures))
+        failures, left = tuple(undone.failures), tuple(undone.left)
+        return Pass(snapshot=after, steps=tuple(done), failures=failures, left=left)
 
     def run_settled(self, wait: Callable[[float], None]) -> Pass:
         """One pass, and a second one when the review that the first saw under way has settled.
@@ -131,6 +149,8 @@ class Reconciler:
         due = min((at for at in times if at is not None), default=None)
         if due is None:
             return first
+        if first.left:
+            return first
         self.say(f"a review is under way: the next look is at {due:%H:%M:%S} UTC")
         wait((due - first.snapshot.now).total_seconds() + 1)
         second = self.run()
@@ -138,17 +158,24 @@ class Reconciler:
             second,
             steps=first.steps + second.steps,
             failures=first.failures + second.failures,
+            left=second.left,
         )
 
-    def _perform(self, action: actions.Effect, snapshot: Snapshot, failures: list[str]) -> Step:
-        """One effect; its failure stops no other (the next pass plans it again)."""
+    def _perform(self, action: actions.Effect, snapshot: Snapshot, undone: Undone) -> Step:
+        """One effect; its failure stops no other (the next pass plans it again). After a rate
+        limit the client sends nothing more, so each of the others is left without a request."""
+        what = actions.describe(action)
         try:
             result = act.perform(self.client, action, snapshot.default_branch)
+        except RateLimitError as error:
+            undone.left.append(f"{what}: {error}")
+            self.say(f"{what}: left for the next pass: {error}")
+            return Step(action=action, result="left")
         except AoError as error:
-            failures.append(f"{actions.describe(action)}: {error}")
-            self.say(f"{actions.describe(action)}: FAILED: {error}")
+            undone.failures.append(f"{what}: {error}")
+            self.say(f"{what}: FAILED: {error}")
             return Step(action=action, result="failed")
-        self.say(f"{actions.describe(action)}: {result.what} ({action.because})")
+        self.say(f"{what}: {result.what} ({action.because})")
         return Step(action=action, result=result.what, url=result.url)
 
 

@@ -167,6 +167,7 @@ def test_hooks_do_not_run(tmp_path: Path) -> None:
 )
 def test_no_foreign_transport_and_no_prompt(tmp_path: Path, url: str) -> None:
     git = Git.scratch(tmp_path / "s.git", Remote(url))
+    git.patience.pause = lambda _seconds: None
     with pytest.raises(GitError):
         git.fetch("main")
     assert not list(tmp_path.rglob("owned"))

@@ -2,11 +2,13 @@
 
 An effect may be performed twice, late, or by two passes at once, and GitHub may answer 500
 after it did the work; so each looks at the world where GitHub itself does not refuse a
-second one (I7).
+second one (I7). Where it cannot be known what came of one, it is performed once more at once;
+but what starts a run is left to a later pass, for a run may take a while to be seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
@@ -54,11 +56,31 @@ mutation React($id: ID!, $content: ReactionContent!) {
 _CONTENTS = {"+1": "THUMBS_UP", "eyes": "EYES", "confused": "CONFUSED"}
 
 
-def perform(client: Client, effect: actions.Effect, default_branch: str) -> Performed:  # noqa: PLR0911 - one line per kind of effect
+def perform(client: Client, effect: actions.Effect, default_branch: str) -> Performed:
     """Carry out one effect.
 
+    :raises RateLimitError: not now
     :raises ForgeError: GitHub refused, or did not answer
     """
+    if isinstance(effect, actions.Dispatch | actions.Rerun):
+        return _once(client, effect, default_branch)
+    return surely(client, lambda: _once(client, effect, default_branch))
+
+
+def surely(client: Client, upsert: Callable[[], Performed]) -> Performed:
+    """Perform it; once more where nobody knows what came of it: then it looks first.
+
+    :raises ForgeError: GitHub refused, or did not answer again
+    """
+    try:
+        return upsert()
+    except ForgeError as error:
+        if not error.unknown or not client.patience.before_try(1):
+            raise
+    return upsert()
+
+
+def _once(client: Client, effect: actions.Effect, default_branch: str) -> Performed:  # noqa: PLR0911 - one line per kind of effect
     match effect:
         case actions.Dispatch():
             return _dispatch(client, effect, default_branch)
@@ -227,7 +249,10 @@ def _label(client: Client, effect: actions.Label) -> Performed:
     if effect.add:
         client.request("POST", path, body={"labels": list(effect.add)})
     for name in effect.remove:
-        client.request("DELETE", f"{path}/{quote(name, safe='')}", accept=(404,))
+        label = f"{path}/{quote(name, safe='')}"
+        status, answer = client.request("DELETE", label, accept=(404,))
+        if status == 404 and "label" not in str(answer.get("message", "")).lower():
+            raise NotFoundError(f"DELETE {label}: no such issue, or this token may not see it")
     return Performed("updated")
 
 

@@ -1,8 +1,9 @@
 """One GitHub connection: who we are, what we may ask, and what a failure means.
 
-Reads are tried again after a server error or a lost connection, with backoff and within a
-budget. Writes are sent once: whether a write whose answer was lost has happened is read from
-the world by the next pass (I7). PyGithub's own retry re-sends a POST ten times; it is off.
+Reads are tried again where no sound answer came, with backoff and within a budget of time.
+Writes are sent once: whether a write whose answer was lost has happened is read from the world
+(I7). What GitHub refuses for its rate limits has not happened; it is sent again when the limit
+is over, within the same budget. PyGithub's own retry re-sends a POST ten times; it is off.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError
+from ao_actions.errors import AoError, AuthError, ForgeError, NotFoundError, RateLimitError
+from ao_actions.forge import answers
+from ao_actions.forge.answers import Answer
+from ao_actions.patience import Patience
 
 Json = Any
-READ_TRIES = 4
-TOO_SOON = (403, 429)
+READINGS = 4  # of a list that changes while it is read
 ENDLESS = 500 * 1024 * 1024  # bytes
 
 
@@ -57,10 +60,16 @@ class Client:
     address: Address = field(default_factory=Address.from_environment)
     pause: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
     _requester: Any = None
     permissions: dict[str, bool] = field(default_factory=dict)
+    patience: Patience = field(init=False)
     _seen: datetime | None = None
     _viewer: str | None = None
+    _limited: tuple[float, str] = (0.0, "")  # until when on `clock`, and what GitHub said
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.pause, self.jitter)
 
     # ---- REST ------------------------------------------------------------------------------
 
@@ -70,6 +79,9 @@ class Client:
 
     def content(self, path: str, *, limit: int) -> bytes:
         """The first `limit` bytes of what GitHub answers with a redirect to."""
+        return self._read(lambda: self._content(path, limit))
+
+    def _content(self, path: str, limit: int) -> bytes:
         content = bytearray()
         for chunk in self._chunks(path):
             content += chunk
@@ -80,6 +92,9 @@ class Client:
     def ends(self, path: str, *, limit: int) -> bytes:
         """What GitHub answers with a redirect to, or of more than `limit` bytes the first and
         the last half of that, with a line between them. Nothing beyond 500 MB is read."""
+        return self._read(lambda: self._ends(path, limit))
+
+    def _ends(self, path: str, limit: int) -> bytes:
         head, tail, size = bytearray(), bytearray(), 0
         half = limit // 4 * 2
         for chunk in self._chunks(path):
@@ -96,6 +111,17 @@ class Client:
         # an even number of bytes is left out, for the sake of UTF-16
         return bytes(head + b"\n" * 2 + tail[len(tail) - half + size % 2 :])
 
+    def _read(self, download: Callable[[], bytes]) -> bytes:
+        """A download, begun again where it broke off."""
+        turn = 0
+        while True:
+            try:
+                return download()
+            except ForgeError as error:
+                turn += 1
+                if not error.unknown or not self.patience.before_try(turn):
+                    raise
+
     def _chunks(self, path: str) -> Iterator[bytes]:
         """The token does not follow a redirect to another host (requests takes care of that)."""
         import requests
@@ -105,21 +131,44 @@ class Client:
         try:
             with requests.get(url, headers=headers, timeout=60, stream=True) as answer:
                 if answer.status_code >= 400:
-                    raise self._failure("GET", url, answer.status_code, answer.text[:400])
+                    failed = Answer(answer.status_code, answer.text[:400], dict(answer.headers))
+                    raise self._failure("GET", url, failed)
                 yield from answer.iter_content(1 << 16)
         except requests.exceptions.RequestException as error:
-            raise ForgeError(f"{url}: {type(error).__name__}") from None
+            raise ForgeError(f"{url}: {type(error).__name__}", unknown=True) from None
 
     def pages(self, path: str, key: str | None = None, **parameters: Any) -> list[Json]:
-        """All items of a list of at most a few pages (`key`: where the list stands)."""
-        items: list[Json] = []
+        """All items of a list of at most a few pages (`key`: where the list stands).
+
+        What is removed while it is read moves another item past us, from one page to the one
+        before. So a list of several pages is read until two readings agree.
+
+        :raises ForgeError: it is no list, or never twice the same
+        """
+        items, count = self._reading(path, key, parameters)
+        for _ in range(READINGS):
+            if count == 1:
+                return items
+            again, count = self._reading(path, key, parameters)
+            if _identities(again) == _identities(items):
+                return again
+            items = again
+        raise ForgeError(f"{self._url(path)}: the list changes faster than it can be read")
+
+    def _reading(
+        self, path: str, key: str | None, parameters: Mapping[str, Any]
+    ) -> tuple[list[Json], int]:
+        """The items as one reading finds them, and how many pages those were."""
+        items: dict[Any, Json] = {}
         page = 1
         while True:
             body = self.get(path, **{**parameters, "per_page": 100, "page": page})
-            found = body[key] if key else body
-            items += found
+            found = body.get(key) if key and isinstance(body, dict) else body
+            if not isinstance(found, list):
+                raise ForgeError(f"{self._url(path)}: GitHub answered with something else: {body}")
+            items |= {_identity(item): item for item in found}
             if len(found) < 100:
-                return items
+                return list(items.values()), page
             page += 1
 
     def request(
@@ -135,13 +184,17 @@ class Client:
 
         :raises AuthError: 401, or 403 for want of a permission
         :raises NotFoundError: 404
-        :raises ForgeError: any other refusal, a server error, or no answer
+        :raises RateLimitError: a rate limit (403, 429) that lasts longer than we wait
+        :raises ForgeError: any other refusal, a server error, no answer, or one that is not JSON
         """
-        url = path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
-        status, text = self._send(verb, url, parameters, body)
-        if 0 < status < 400 or status in accept:
-            return status, _json(text)
-        raise self._failure(verb, url, status, text)
+        url = self._url(path)
+        answer = self._send(verb, url, parameters, body)
+        if 0 < answer.status < 400 or answer.status in accept:
+            return answer.status, _json(verb, url, answer)
+        raise self._failure(verb, url, answer)
+
+    def _url(self, path: str) -> str:
+        return path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
 
     # ---- GraphQL ---------------------------------------------------------------------------
 
@@ -150,21 +203,31 @@ class Client:
     ) -> tuple[Json, list[Json]]:
         """`data` and the errors of kind NOT_FOUND (which leave holes in the data).
 
-        :raises ForgeError: any other error; NotFoundError where the repository is missing
+        Any other error leaves holes, too, that must not be taken for what is there.
+
+        :raises AuthError: FORBIDDEN; NotFoundError where the repository is missing
+        :raises ForgeError: any other error, or no data
         """
         payload = {"query": query, "variables": dict(variables or {})}
-        verb = "POST" if write else "QUERY"
-        status, text = self._send(verb, self.address.graphql, None, payload)
-        if not 0 < status < 400:
-            raise self._failure("POST", self.address.graphql, status, text)
-        answer = _json(text)
-        errors = answer.get("errors") or []
-        other = [error for error in errors if error.get("type") != "NOT_FOUND"]
-        if other:
-            raise ForgeError(f"{self.address.graphql}: {other[0].get('message')}", status=status)
+        verb, url = "POST" if write else "QUERY", self.address.graphql
+        sent = self._send(verb, url, None, payload)
+        if not 0 < sent.status < 400:
+            raise self._failure("POST", url, sent)
+        answer = _json("POST", url, sent)
+        errors = answers.errors(answer)
+        for error in errors:
+            if error.get("type") in answers.FORBIDDEN:
+                raise AuthError(f"{url}: the token may not do that ({error.get('message')})")
+            if error.get("type") != "NOT_FOUND":
+                unknown = answers.unsure(sent)
+                message = f"{url}: {error.get('message')}"
+                raise ForgeError(message, status=sent.status, unknown=unknown)
         if any(error.get("path") == ["repository"] for error in errors):
             raise self._missing()
-        return answer["data"], errors
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict):
+            raise ForgeError(f"{url}: an answer without data: {sent.text[:80]!r}", unknown=True)
+        return data, errors
 
     # ---- who may do what -------------------------------------------------------------------
 
@@ -178,9 +241,8 @@ class Client:
     def may_write(self, login: str) -> bool:
         """Whether a person has write permission, looked up once per pass (design 2.5)."""
         if login not in self.permissions:
-            status, body = self.request(
-                "GET", f"collaborators/{quote(login, safe='')}/permission", accept=(404, 403)
-            )
+            path = f"collaborators/{quote(login, safe='')}/permission"
+            status, body = self.request("GET", path, accept=(404,))
             granted = body.get("permission") if status == 200 else None
             self.permissions[login] = granted in ("write", "maintain", "admin")
         return self.permissions[login]
@@ -189,23 +251,49 @@ class Client:
 
     def _send(
         self, verb: str, url: str, parameters: Mapping[str, Any] | None, body: Json
-    ) -> tuple[int, str]:
-        """One exchange; a read (GET, or QUERY: a GraphQL read) is tried again."""
-        read = verb in ("GET", "QUERY")
-        tries = READ_TRIES if read else 1
+    ) -> Answer:
+        """An answer to one request; a read is GET, or QUERY for a GraphQL read.
+
+        :raises RateLimitError: at once, while the limit that was met last is not over
+        """
         method = "POST" if verb == "QUERY" else verb
-        last: tuple[int, str] = (0, "no answer")
-        for turn in range(tries):
-            if turn:
-                self.pause((0.5 + self.jitter()) * 2 ** (turn - 1))
-            last = self._exchange(method, url, dict(parameters or {}), body)
-            if 0 < last[0] < 500:
-                break
-        return last
+        turn = 0
+        while True:
+            until, said = self._limited
+            if until > self.clock():
+                raise RateLimitError(said, status=429)
+            began = self.clock()
+            answer = Answer(*self._exchange(method, url, dict(parameters or {}), body))
+            wait = answers.limited(answer, self._seen)
+            if wait is not None:
+                self._slow_down(method, url, answer, wait)
+                continue
+            turn += 1
+            if verb not in ("GET", "QUERY") or not answers.unsure(answer):
+                return answer
+            self.patience.left -= self.clock() - began
+            if not self.patience.before_try(turn):
+                return answer
+
+    def _slow_down(self, method: str, url: str, answer: Answer, seconds: float) -> None:
+        """Wait until a limit is over.
+
+        :raises RateLimitError: that is longer than we wait. Nothing more is sent until then:
+            GitHub bans who goes on asking (REST docs, "Best practices")
+        """
+        if self.patience.wait(seconds):
+            return
+        over = (self._seen or datetime.now(UTC)) + timedelta(seconds=seconds)
+        said = (
+            f"{method} {url}: {answer.status} {answers.message(answer.text)}: "
+            f"the limit is over at {over:%H:%M:%S} UTC, the next pass goes on"
+        )
+        self._limited = (self.clock() + seconds, said)
+        raise RateLimitError(said, status=answer.status)
 
     def _exchange(
         self, method: str, url: str, parameters: dict[str, Any], body: Json
-    ) -> tuple[int, str]:
+    ) -> tuple[int, str] | tuple[int, str, Mapping[str, str]]:
         import requests
 
         try:
@@ -216,7 +304,7 @@ class Client:
             return 0, f"{type(error).__name__}: {_reason(error)}"
         if "date" in headers:
             self._seen = parsedate_to_datetime(headers["date"])
-        return int(status), str(text or "")
+        return int(status), str(text or ""), headers
 
     def now(self) -> datetime:
         """GitHub's time (the `Date` of its last answer), one clock for all runners."""
@@ -244,9 +332,10 @@ class Client:
 
     # ---- what a failure means --------------------------------------------------------------
 
-    def _failure(self, verb: str, url: str, status: int, text: str) -> AoError:
-        message = _message(text)
-        limited = status in TOO_SOON and "rate limit" in message.lower()
+    def _failure(self, verb: str, url: str, answer: Answer) -> AoError:
+        status, message = answer.status, answers.message(answer.text)
+        if answers.limited(answer, self._seen) is not None:
+            return RateLimitError(f"{verb} {url}: {status} {message}", status=status)
         if status == 404 and url == f"/repos/{self.repository}":
             return self._missing()
         if status == 401:
@@ -254,14 +343,13 @@ class Client:
                 f"{self.address.api} refuses the token ({message}). "
                 "Set GITHUB_TOKEN to a token that may read and write this repository."
             )
-        if status == 403 and not limited:
+        if status == 403:
             return AuthError(f"{verb} {url}: the token may not do that ({message})")
         if status == 404:
-            return NotFoundError(f"{verb} {url}: not found")
-        if status == 0:
-            return ForgeError(f"{self.address.api} does not answer ({text})")
-        hint = ": the next pass goes on" if limited else ""
-        return ForgeError(f"{verb} {url}: {status} {message}{hint}", status=status)
+            return NotFoundError(f"{verb} {url}: not found, or this token may not see it")
+        silent = f"{self.address.api} does not answer {verb} {url} ({answer.text})"
+        said = silent if status == 0 else f"{verb} {url}: {status} {message}"
+        return ForgeError(said, status=status, unknown=status == 0 or status >= 500)
 
     def _missing(self) -> NotFoundError:
         return NotFoundError(
@@ -270,29 +358,28 @@ class Client:
         )
 
 
-def _json(text: str) -> Json:
-    if not text:
+def _identity(item: Json) -> Any:
+    """Of a list's item: its id where it has one (labels of older servers have a name)."""
+    named = item if isinstance(item, dict) else {}
+    return named.get("id") or named.get("name") or json.dumps(item, sort_keys=True)
+
+
+def _identities(items: list[Json]) -> list[Any]:
+    return [_identity(item) for item in items]
+
+
+def _json(verb: str, url: str, answer: Answer) -> Json:
+    """:raises ForgeError: it is not JSON; what was asked for may have been done"""
+    if not answer.text:
         return {}
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(answer.text)
+    except (ValueError, RecursionError):
         raise ForgeError(
-            f"GitHub answered with something that is not JSON: {text[:80]!r}"
+            f"{verb} {url}: GitHub answered with something that is not JSON: {answer.text[:80]!r}",
+            status=answer.status,
+            unknown=True,
         ) from None
-
-
-def _message(text: str) -> str:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return text[:200]
-    if not isinstance(body, dict):
-        return text[:200]
-    details = [
-        error.get("message") or error.get("code", "") if isinstance(error, dict) else str(error)
-        for error in body.get("errors") or []
-    ]
-    return ": ".join(str(part) for part in [body.get("message", ""), *details] if part)[:400]
 
 
 def _reason(error: Exception) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import re
 import tempfile
 import traceback
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import IO, Any
 from urllib.parse import unquote
@@ -20,10 +20,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ao_actions.localgithub import access, graphql, rest
+from ao_actions.localgithub import access, failing, graphql, rest
 from ao_actions.localgithub import git as git_http
 from ao_actions.localgithub.access import Viewer
 from ao_actions.localgithub.errors import Refusal
+from ao_actions.localgithub.faults import Asked, Faults
 from ao_actions.localgithub.limits import Bucket, Limits
 from ao_actions.localgithub.rest.routing import Call, Reply, dispatch
 from ao_actions.localgithub.world import World
@@ -31,18 +32,6 @@ from ao_actions.localgithub.world import World
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _GRAPHQL = {"/graphql", "/api/graphql"}
 _SPOOL = 1 << 20  # a larger push waits on disk, not in memory
-
-
-@dataclass
-class Fault:
-    """A request that fails for a test: the next `times` that match answer with `status`."""
-
-    method: str
-    path: str  # a regular expression for the whole path without /api/v3
-    status: int
-    body: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -70,6 +59,25 @@ class _Incoming:
             return f"https://{self.host}", f"https://{self.host.removeprefix('api.')}"
         return f"http://{self.host}/api/v3", f"http://{self.host}"
 
+    @property
+    def plain_path(self) -> str:
+        return self.path.removeprefix("/api/v3").rstrip("/") or "/"
+
+    def asked(self) -> Asked:
+        """The request as the rules for faults see it."""
+        if self.path in _GRAPHQL:
+            self.body.seek(0)
+            text = self.body.read().decode(errors="replace")
+            names = graphql.operations(text)
+            key = "" if "mutation" in names else text
+            return Asked(self.method, "/graphql", names, key and f"{key} {self._who}")
+        key = f"{self.path}?{self.query_string} {self._who}" if self.method == "GET" else ""
+        return Asked(self.method, self.plain_path, (), key)
+
+    @property
+    def _who(self) -> str:
+        return self.headers.get("authorization", "")
+
     def json(self) -> dict[str, Any]:
         self.body.seek(0)
         raw = self.body.read()
@@ -89,7 +97,7 @@ class Application:
     def __init__(self, world: World) -> None:
         self.world = world
         self.limits = Limits()
-        self.faults: list[Fault] = []
+        self.faults = Faults()
         self._git = git_http.GitServer(world)
         rest.load()
         self.asgi = Starlette(routes=[Route("/{path:path}", self._serve, methods=_METHODS)])
@@ -108,10 +116,32 @@ class Application:
                 {name.lower(): value for name, value in request.headers.items()},
                 body,
             )
-            response = await run_in_threadpool(self._answer, incoming)
+            response = await self._respond(incoming)
         # GitHub's clock, which may have been moved; uvicorn would give the machine's
         response.headers["date"] = format_datetime(self.world.now(), usegmt=True)
         return response
+
+    async def _respond(self, incoming: _Incoming) -> Response:
+        """The answer, or what a rule for faults makes of it."""
+        if not self.faults:
+            return await run_in_threadpool(self._answer, incoming)
+        asked = incoming.asked()
+        fault = self.faults.strike(asked)
+        if fault is not None:
+            await asyncio.sleep(fault.latency)
+        if fault is not None and not fault.works:
+            return failing.struck(fault, None, self.world.now())
+        response = await run_in_threadpool(self._answer, incoming)
+        if fault is None and not (self.faults.remembers and asked.key):
+            return response
+        await failing.drain(response)
+        now = self.world.now()
+        if self.faults.remembers:
+            told = failing.told(response, now)
+            if fault is not None and fault.stale:
+                response = failing.again(self.faults.former(fault, asked, now))
+            self.faults.remember(asked, told)
+        return response if fault is None else failing.struck(fault, response, now)
 
     def _answer(self, incoming: _Incoming) -> Response:
         path = incoming.path
@@ -121,7 +151,7 @@ class Application:
             if path in _GRAPHQL:
                 return self._answer_graphql(incoming)
             if incoming.at_github or path.startswith("/api/v3"):
-                return self._answer_rest(incoming, path.removeprefix("/api/v3").rstrip("/") or "/")
+                return self._answer_rest(incoming, incoming.plain_path)
         except Exception:  # noqa: BLE001 - a fault of ours must reach the client as one
             traceback.print_exc()
             return _json_response(500, {"message": traceback.format_exc(limit=-1)}, {})
@@ -157,9 +187,6 @@ class Application:
 
     def _answer_graphql(self, incoming: _Incoming) -> Response:
         try:
-            fault = self._fault(incoming.method, "/graphql")
-            if fault is not None:
-                return fault
             viewer = self._viewer(incoming)
             _require_account(viewer)
             with self.world.lock:
@@ -176,9 +203,6 @@ class Application:
     def _answer_rest(self, incoming: _Incoming, path: str) -> Response:
         headers: dict[str, str] = {"X-GitHub-Media-Type": "github.v3; format=json"}
         try:
-            fault = self._fault(incoming.method, path)
-            if fault is not None:
-                return fault
             viewer = self._viewer(incoming)
             bucket = self._charge(viewer, path)
             headers |= bucket.headers() | _scopes(viewer)
@@ -227,13 +251,6 @@ class Application:
     def _viewer(self, incoming: _Incoming) -> Viewer:
         with self.world.lock:
             return access.authenticate(self.world, incoming.headers.get("authorization"))
-
-    def _fault(self, method: str, path: str) -> Response | None:
-        for fault in self.faults:
-            if fault.times > 0 and fault.method == method and re.fullmatch(fault.path, path):
-                fault.times -= 1
-                return _json_response(fault.status, fault.body, fault.headers)
-        return None
 
 
 def _require_account(viewer: Viewer) -> None:

@@ -139,8 +139,8 @@ class Bare:
             return None
         try:
             return (self.directory / name).read_text(encoding="ascii").strip() or None
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            pass
+        except (OSError, ValueError):
+            pass  # no file, or a name that no file can have
         try:
             packed = (self.directory / "packed-refs").read_text(encoding="utf-8")
         except FileNotFoundError:

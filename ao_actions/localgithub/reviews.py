@@ -100,9 +100,10 @@ def finish(turn: Turn, pull: PullRequest, review: Review, event: str) -> None:
 
 
 def edit(turn: Turn, pull: PullRequest, review: Review, body: str) -> None:
+    changes = {"body": {"from": review.body}}
     review.body = body
     review.edited_at = turn.now
-    _emit_review(turn, pull, review, "edited")
+    _emit_review(turn, pull, review, "edited", changes=changes)
 
 
 def dismiss(turn: Turn, pull: PullRequest, review: Review) -> None:
@@ -265,7 +266,9 @@ def _emit_comment(turn: Turn, pull: PullRequest, said: ReviewComment) -> None:
     turn.emit_pull("pull_request_review_comment", "created", pull.number, comment=shown)
 
 
-def _emit_review(turn: Turn, pull: PullRequest, review: Review, action: str) -> None:
+def _emit_review(
+    turn: Turn, pull: PullRequest, review: Review, action: str, **content: Any
+) -> None:
     shown = wire.review(turn.wire, turn.repo, pull, review)
     shown["state"] = review.state.lower()  # webhooks write it so
-    turn.emit_pull("pull_request_review", action, pull.number, review=shown)
+    turn.emit_pull("pull_request_review", action, pull.number, review=shown, **content)

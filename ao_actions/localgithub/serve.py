@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from ao_actions.localgithub import seed as seeding
+from ao_actions.localgithub.faults import Faults
 from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.localgithub.world import World
 
@@ -18,15 +19,26 @@ _FIRST_USER = "octocat"
 _FIRST_REPOSITORY = "octocat/hello"
 
 
-def serve(root: Path, port: int = 0, seed: Path | None = None, socket: Path | None = None) -> None:
+def serve(
+    root: Path,
+    port: int = 0,
+    seed: Path | None = None,
+    socket: Path | None = None,
+    faults: Path | None = None,
+) -> None:
     """Serves the world under `root`; a new one is filled from `seed`, or with octocat's.
 
-    Raises PortTakenError (an OSError) when the port is in use, ValueError for a bad seed.
+    Raises PortTakenError (an OSError) when the port is in use, ValueError for a bad seed or a
+    bad file of `faults`.
     """
+    rules = Faults.load(faults) if faults else Faults()
     with until_signal() as wait, _github(root, port, socket) as server:
         _fill(server.world, seed)
+        server.app.faults = rules
         print(describe(server, socket), flush=True)
         wait()
+    for line in rules.report():
+        print(f"fault: {line}", file=sys.stderr)
     print("stopped; the world is kept", file=sys.stderr)
 
 

@@ -12,9 +12,10 @@ from typing import Self
 
 import uvicorn
 
-from ao_actions.localgithub import merges
+from ao_actions.localgithub import failing, merges
 from ao_actions.localgithub.access import Viewer
-from ao_actions.localgithub.application import Application, Fault
+from ao_actions.localgithub.application import Application
+from ao_actions.localgithub.faults import Fault
 from ao_actions.localgithub.model import Event
 from ao_actions.localgithub.turn import Turn
 from ao_actions.localgithub.webhooks import Webhooks
@@ -61,7 +62,7 @@ class LocalGitHub:
                 max_parallel_jobs=max_parallel_jobs,
             )
         config = uvicorn.Config(
-            self.app.asgi,
+            failing.reachable(self.app.asgi),
             log_level="warning",
             date_header=False,
             access_log=False,

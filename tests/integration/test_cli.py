@@ -212,3 +212,23 @@ def test_init_outside_of_a_clone(shell: Shell) -> None:
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_completion_is_printed(shell: Shell, name: str) -> None:
     assert "_AO_ACTIONS_COMPLETE" in shell.run("completion", name).stdout
+
+
+def test_a_pass_that_meets_a_limit_lists_what_is_left(shell: Shell, factory: Factory) -> None:
+    from ao_actions.localgithub.faults import Fault
+
+    number = factory.issue()
+    limit = Fault(
+        "POST", "/repos/.*", answer="secondary-limit", headers={"Retry-After": "900"}, times=None
+    )
+    factory.hub.app.faults.append(limit)
+    done = shell.run("reconcile")
+    assert done.returncode == errors.RateLimitError.exit_code == 75, done.stderr
+    assert "left for the next pass:" in done.stderr
+    assert f"task {number}: start a run" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert limit.fired == 1
+    factory.hub.app.faults.clear()
+    factory.pass_time(minutes=15)
+    assert shell.run("reconcile").returncode == 0
+    assert [run.inputs["task"] for run in factory.work_runs()] == [str(number)]

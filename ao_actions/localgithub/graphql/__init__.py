@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ao_actions.localgithub.graphql.execution import answer
+from ao_actions.localgithub.graphql.execution import answer, operations
 
-__all__ = ["answer"]
+__all__ = ["answer", "operations"]

@@ -7,6 +7,7 @@ top-level `type`, HTTP status 200 with partial data.
 from __future__ import annotations
 
 import importlib
+import json
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -98,6 +100,21 @@ def answer(
     bucket.used += counted.cost
     graph = Graph(world, viewer, *bases, bucket, counted.cost, counted.nodes)
     return 200, _run(query.document, operation, variables, graph)
+
+
+def operations(body: str) -> tuple[str, ...]:
+    """What a request is about: kind and name of its operations, and their fields at the top."""
+    try:
+        definitions = parse(json.loads(body)["query"]).definitions
+    except (ValueError, TypeError, KeyError, GraphQLError):
+        return ()
+    found: list[str] = []
+    for each in definitions:
+        if isinstance(each, OperationDefinitionNode):
+            fields = (s for s in each.selection_set.selections if isinstance(s, FieldNode))
+            found += [each.operation.value, each.name.value if each.name else ""]
+            found += [field.name.value for field in fields]
+    return tuple(filter(None, found))
 
 
 def _run(

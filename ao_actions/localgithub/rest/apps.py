@@ -34,13 +34,7 @@ def user_installation(call: Call) -> Json:
     record = _app(call)
     if call.params["login"] not in call.world.users:
         raise not_found()
-    return {
-        "id": record.id,
-        "app_id": record.id,
-        "app_slug": record.slug,
-        "account": core.user(call.wire, call.params["login"]),
-        "permissions": record.permissions,
-    }
+    return core.installation(call.wire, record, call.params["login"])
 
 
 @route("POST /app/installations/{app_id}/access_tokens", status=201)
@@ -91,8 +85,10 @@ def _repositories(call: Call) -> list[Repository]:
 
 @route("DELETE /installation/token", "user:write", status=204)
 def revoke(call: Call) -> Reply:
-    if call.viewer.token is not None:
-        call.world.remove_token(call.viewer.token.value)
+    token = call.viewer.token
+    if token is None or not call.viewer.is_integration:
+        raise Refusal(403, "You must authenticate with an installation access token")
+    call.world.remove_token(token.value)
     return Reply(status=204)
 
 

@@ -10,6 +10,8 @@ from ao_actions.localgithub.wire import core
 from ao_actions.localgithub.wire import git as wire
 from ao_actions.localgithub.wire.core import Json
 
+_DIFF = "application/vnd.github.diff; charset=utf-8"
+
 
 @route("GET /repos/{owner}/{repo}/branches", "contents:read")
 def branches(call: Call) -> Reply:
@@ -156,7 +158,7 @@ def commit(call: Call) -> Reply | Json:
         return Reply(content=oid.encode(), media="application/vnd.github.sha; charset=utf-8")
     parent = record.parents[0] if record.parents else EMPTY_TREE
     if call.accept.partition(";")[0].endswith(".diff"):
-        return Reply(content=bare.diff(parent, oid), media="application/vnd.github.diff")
+        return Reply(content=bare.diff(parent, oid), media=_DIFF)
     files = bare.changes(parent, oid)
     added, removed = sum(f.additions for f in files), sum(f.deletions for f in files)
     return wire.commit(call.wire, call.repo, record) | {
@@ -197,7 +199,7 @@ def compare(call: Call) -> Reply | Json:
     if fork is None:
         raise Refusal(404, f"No common ancestor between {names[0]} and {names[1]}.")
     if call.accept.partition(";")[0].endswith(".diff"):
-        return Reply(content=bare.diff(fork, head), media="application/vnd.github.diff")
+        return Reply(content=bare.diff(fork, head), media=_DIFF)
     ahead = bare.log(f"{base}..{head}")
     behind = len(bare.log(f"{head}..{base}"))
     status = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
@@ -227,16 +229,4 @@ def installation(call: Call) -> Json:
     app = call.viewer.app
     if app is None:
         raise Refusal(401, "A JSON web token could not be decoded")
-    return {
-        "id": app.id,
-        "app_id": app.id,
-        "app_slug": app.slug,
-        "client_id": app.client_id,
-        "account": core.user(call.wire, call.repo.owner),
-        "repository_selection": "all",
-        "access_tokens_url": f"{call.api}/app/installations/{app.id}/access_tokens",
-        "repositories_url": f"{call.api}/installation/repositories",
-        "permissions": app.permissions,
-        "events": [],
-        "target_type": "User",
-    }
+    return core.installation(call.wire, app, call.repo.owner)

@@ -11,6 +11,7 @@ from ao_actions.localgithub.model import Annotation, CheckRun, CheckSuite, Statu
 from ao_actions.localgithub.rest.routing import Call, Reply, route
 from ao_actions.localgithub.wire import checks as wire
 from ao_actions.localgithub.wire import core
+from ao_actions.localgithub.wire import git as git_wire
 from ao_actions.localgithub.wire.core import Json
 
 _RUN = "/repos/{owner}/{repo}/check-runs/{check_run_id}"
@@ -29,7 +30,8 @@ def _oid(call: Call, name: str = "ref") -> str:
 @route("POST /repos/{owner}/{repo}/statuses/{sha}", "statuses:write", status=201)
 def create_status(call: Call) -> Json:
     oid = call.params["sha"]
-    if call.turn.bare.commit(oid) is None:
+    found = call.turn.bare.commit(oid)
+    if found is None:
         raise unprocessable(f"No commit found for SHA: {oid}")
     state = str(call.required("state", "Status"))
     if state not in {"error", "failure", "pending", "success"}:
@@ -46,9 +48,12 @@ def create_status(call: Call) -> Json:
     )
     call.repo.statuses.append(record)
     shown = wire.status(call.wire, call.repo, record)
+    commit = git_wire.commit(call.wire, call.repo, found)
+    at = {"sha": oid, "url": commit["url"]}
     heads = [ref for ref in call.turn.bare.refs("refs/heads/") if ref[1] == oid]
     names = [ref[0].removeprefix("refs/heads/") for ref in heads]
-    content = {"sha": oid, "name": call.repo.full_name, "branches": [{"name": n} for n in names]}
+    branches = [{"name": n, "commit": at, "protected": n in call.repo.protection} for n in names]
+    content = {"sha": oid, "name": call.repo.full_name, "commit": commit, "branches": branches}
     fields = ("id", "state", "description", "target_url", "context", "created_at", "updated_at")
     call.turn.emit("status", None, content | {key: shown[key] for key in fields})
     return shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime
+from subprocess import CalledProcessError
 
 from ao_actions.localgithub import pushes
 from ao_actions.localgithub.bare import ZERO, Commit, Person
@@ -196,7 +197,10 @@ def create_tree(call: Call) -> Json:
             raise unprocessable(f"tree.sha {oid} is not a valid object")
         changes[path] = (str(entry.get("mode", "100644")), oid) if oid else None
     base = call.text("base_tree")
-    made = bare.edit_tree(base, changes)
+    try:
+        made = bare.edit_tree(base, changes)
+    except CalledProcessError:  # git knows what a path and a mode may be
+        raise unprocessable("tree.path contains a malformed path component") from None
     entries = [wire.tree_entry(call.wire, call.repo, each) for each in bare.tree(made)]
     return _tree(call, made, entries)
 
@@ -233,7 +237,13 @@ def tags(call: Call) -> Reply:
 
     def render(item: tuple[str, str]) -> Json:
         oid = bare.peel(item[1]) or item[1]
-        url = f"{call.wire.repo(call.repo)}/commits/{oid}"
-        return {"name": item[0], "commit": {"sha": oid, "url": url}}
+        url = call.wire.repo(call.repo)
+        return {
+            "name": item[0],
+            "commit": {"sha": oid, "url": f"{url}/commits/{oid}"},
+            "zipball_url": f"{url}/zipball/refs/tags/{item[0]}",
+            "tarball_url": f"{url}/tarball/refs/tags/{item[0]}",
+            "node_id": f"REF_kwDO{oid}",
+        }
 
     return call.page(found, render)

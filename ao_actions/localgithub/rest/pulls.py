@@ -65,10 +65,10 @@ def pull(call: Call) -> Reply | Json:
     base = merging.merge_base(call.world, call.repo, record)
     bare = call.turn.bare
     if media.endswith(".diff"):
-        return Reply(content=bare.diff(base, record.head_sha), media=media)
+        return Reply(content=bare.diff(base, record.head_sha), media=f"{media}; charset=utf-8")
     if media.endswith(".patch"):
         patch = bare.output("format-patch", "--stdout", f"{base}..{record.head_sha}")
-        return Reply(content=patch, media=media)
+        return Reply(content=patch, media=f"{media}; charset=utf-8")
     return _full(call, record)
 
 

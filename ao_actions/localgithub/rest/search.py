@@ -17,5 +17,5 @@ def search_issues(call: Call) -> Reply:
         raise invalid("Search", "q", "missing")
     found = searching.search(call.world, call.viewer, query)
     reply = call.page(found, lambda item: wire.issue(call.wire, *item) | {"score": 1.0}, "items")
-    reply.body["incomplete_results"] = False
+    reply.body |= {"incomplete_results": False, "search_type": "lexical"}
     return reply

@@ -9,7 +9,7 @@ from typing import Any
 
 from ao_actions.localgithub import access
 from ao_actions.localgithub.access import Viewer
-from ao_actions.localgithub.model import Permission, Repository, User
+from ao_actions.localgithub.model import App, Permission, Repository, User
 from ao_actions.localgithub.world import World
 
 Json = dict[str, Any]
@@ -155,6 +155,32 @@ def app(wire: Wire, slug: str) -> Json:
         "updated_at": "2019-12-10T19:04:12Z",
         "permissions": dict(record.permissions) if record else {"metadata": "read"},
         "events": [],
+    }
+
+
+def installation(wire: Wire, record: App, login: str) -> Json:
+    """Of an app at a person's; apps are installed everywhere, for all repositories."""
+    account = user(wire, login)
+    shown = app(wire, record.slug)
+    return {
+        "id": record.id,
+        "app_id": record.id,
+        "app_slug": record.slug,
+        "client_id": record.client_id,
+        "account": account,
+        "repository_selection": "all",
+        "access_tokens_url": f"{wire.api}/app/installations/{record.id}/access_tokens",
+        "repositories_url": f"{wire.api}/installation/repositories",
+        "html_url": f"{wire.html}/settings/installations/{record.id}",
+        "permissions": record.permissions,
+        "events": [],
+        "target_id": account["id"],
+        "target_type": "User",
+        "single_file_name": None,
+        "created_at": shown["created_at"],
+        "updated_at": shown["updated_at"],
+        "suspended_by": None,
+        "suspended_at": None,
     }
 
 

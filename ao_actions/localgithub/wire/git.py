@@ -90,7 +90,8 @@ def push_commit(wire: Wire, repo: Repository, bare: Bare, record: Commit) -> Jso
     author = person(record.author)
     committer = person(record.committer)
     for one, source in ((author, record.author), (committer, record.committer)):
-        one["username"] = login_of(wire, source)
+        if login := login_of(wire, source):
+            one["username"] = login
     return {
         "id": record.oid,
         "tree_id": record.tree,

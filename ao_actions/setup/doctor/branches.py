@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ao_actions.errors import ForgeError
+from ao_actions.errors import AuthError, ForgeError
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown
 from ao_actions.setup.doctor.context import Context
 from ao_actions.setup.doctor.files import ON_PULLS, WorkflowFile
@@ -77,7 +77,7 @@ def _classic(context: Context, branch: str) -> Iterator[tuple[str, str]]:
     owner, name = context.client.repository.split("/")
     try:
         data, _ = context.client.graphql(_PROTECTIONS, {"owner": owner, "name": name})
-    except ForgeError:
+    except (AuthError, ForgeError):
         return  # not for this token: the rulesets are what can be seen
     for rule in data["repository"]["branchProtectionRules"]["nodes"]:
         if _covers(rule["pattern"], branch):

@@ -99,7 +99,7 @@ def held(site: Site) -> None:
 
 
 def enterprise(site: Site) -> None:
-    from ao_actions.localgithub.application import Fault as Answer
+    from ao_actions.localgithub.faults import Fault as Answer
 
     meta = {"installed_version": "3.19.2"}
     site.hub.app.faults.append(Answer("GET", "/meta", 200, meta, times=20))
@@ -110,7 +110,7 @@ def enterprise(site: Site) -> None:
 
 def told(site: Site, **values: object) -> None:
     """GitHub says this of the repository."""
-    from ao_actions.localgithub.application import Fault as Answer
+    from ao_actions.localgithub.faults import Fault as Answer
 
     body = {**site.client().get(""), **values}
     site.hub.app.faults.append(Answer("GET", f"/repos/{site.name}", 200, body, times=20))
