@@ -204,6 +204,8 @@ class Application:
         headers: dict[str, str] = {"X-GitHub-Media-Type": "github.v3; format=json"}
         try:
             viewer = self._viewer(incoming)
+            if any("\0" in text for text in (path, *incoming.query.values())):
+                raise Refusal(400, "Bad Request")  # no name and no ref has one, and git takes none
             bucket = self._charge(viewer, path)
             headers |= bucket.headers() | _scopes(viewer)
             if bucket.resource != "free":
