@@ -204,8 +204,7 @@ class Application:
         headers: dict[str, str] = {"X-GitHub-Media-Type": "github.v3; format=json"}
         try:
             viewer = self._viewer(incoming)
-            if any("\0" in text for text in (path, *incoming.query.values())):
-                raise Refusal(400, "Bad Request")  # no name and no ref has one, and git takes none
+            _check(path, *incoming.query.values())
             bucket = self._charge(viewer, path)
             headers |= bucket.headers() | _scopes(viewer)
             if bucket.resource != "free":
@@ -253,6 +252,12 @@ class Application:
     def _viewer(self, incoming: _Incoming) -> Viewer:
         with self.world.lock:
             return access.authenticate(self.world, incoming.headers.get("authorization"))
+
+
+def _check(*texts: str) -> None:
+    """No name and no ref has a NUL in it, and git takes none."""
+    if any("\0" in text for text in texts):
+        raise Refusal(400, "Bad Request")
 
 
 def _require_account(viewer: Viewer) -> None:
