@@ -14,6 +14,7 @@ import click
 from ao_actions import __version__
 from ao_actions.commands.agents import agent_names, agents
 from ao_actions.commands.attempt import meter, work
+from ao_actions.commands.cleanup import cleanup
 from ao_actions.commands.connection import client_of, ledger_of, opened
 from ao_actions.commands.install import init, upgrade
 from ao_actions.commands.terminal import JSON, REPOSITORY
@@ -100,6 +101,7 @@ def add(repository: str | None, as_json: bool, issues: tuple[str, ...]) -> None:
             _say(f"#{row['issue']} {row['what']} {config.labels.ready}  {row['url']}")
 
 
+cli.add_command(cleanup)
 cli.add_command(meter)
 cli.add_command(work)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ao_actions.core import cleanup
 from ao_actions.errors import NotFoundError
 from ao_actions.forge.client import Client
 
@@ -38,3 +39,23 @@ def download(client: Client, artifact: Artifact, *, limit: int) -> bytes | None:
         return None
     content = client.content(f"actions/artifacts/{artifact.id}/zip", limit=limit + 1)
     return content if len(content) <= limit else None
+
+
+def everywhere(client: Client) -> tuple[cleanup.Artifact, ...]:
+    """All artifacts of the repository that have not expired."""
+    return tuple(
+        cleanup.Artifact(
+            id=item["id"],
+            name=item["name"],
+            run_id=item["workflow_run"]["id"],
+            size=item["size_in_bytes"],
+        )
+        for item in client.pages("actions/artifacts", key="artifacts")
+        if not item["expired"] and item["workflow_run"]
+    )
+
+
+def delete(client: Client, identity: int) -> bool:
+    """Delete an artifact; False: it is not there any more."""
+    status, _ = client.request("DELETE", f"actions/artifacts/{identity}", accept=(404,))
+    return status != 404
