@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 from tests.agents import table as agents
+from tests.crash import table as crash
 from tests.hostile import table as hostile
 
 QUICK = ("claude-code", "codex", "cursor")  # a second or two per run
@@ -15,6 +16,7 @@ settings.load_profile("untimed")
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     agents.summarise(terminalreporter)
+    crash.summarise(terminalreporter)
     hostile.summarise(terminalreporter)
 
 

@@ -1,0 +1,104 @@
+"""The world as it matters: everything that somebody sees or the ledger holds, without the numbers
+and times that differ from life to life."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.played.github import Played
+
+# An attempt that was lost costs what was reserved, and a claim more: that is as it should be.
+_COSTS = ("epoch", "spent", "created_at", "finished_at", "status_comment", "reruns")
+_NUMBERS = (
+    (re.compile(r"\b[0-9a-f]{40}\b|\b[0-9a-f]{7,12}\b(?![0-9])"), "COMMIT"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "GITHUB"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?"), "TIME"),
+    (re.compile(r"(PRR|PRRT|IC|PRRC)_\w+"), "NODE"),
+    (re.compile(r"\b1\d{3}\b"), "ID"),
+    (re.compile(r"(ao #\d+|[Aa]ttempt|epoch) ?\.?\d+"), r"\1 N"),
+    # a lost attempt is told of
+    (re.compile(r"^\| \d+ \| [^|]+ \| [^|]+ \| lost \|.*\n", re.MULTILINE), ""),
+    (re.compile(r"^\| \d+ ", re.MULTILINE), "| N "),
+    (re.compile(r"<details><summary>\d+ of"), "<details><summary>N of"),
+)
+
+
+def plain(text: str) -> str:
+    for pattern, word in _NUMBERS:
+        text = pattern.sub(word, text)
+    return text
+
+
+def picture(world: Played) -> dict[str, object]:
+    """JSON that is equal for worlds that are equal."""
+    with world.hub.world.lock:
+        shown = {
+            "issues": [_issue(issue) for _, issue in sorted(world.repo.issues.items())],
+            "pulls": [_pull(pull) for _, pull in sorted(world.repo.pulls.items())],
+            "open runs": len(world.open_runs()),
+            "dispatched twice": _doubles(world),
+        }
+    refs = world.git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/ao").split()
+    shown["refs"] = refs
+    shown["files"] = {ref: _files(world, ref) for ref in refs if ref.startswith("refs/heads/")}
+    shown["commits"] = [
+        plain(world.git("log", "--format=%s%n%b", f"main..{ref}"))
+        for ref in refs
+        if ref.startswith("refs/heads/ao/")
+    ]
+    shown["ledger"] = {
+        f"{ref}:{path}": _record(json.loads(world.git("show", f"{ref}:{path}")))
+        for ref in refs
+        if ref.startswith("refs/ao/")
+        for path in world.git("ls-tree", "-r", "--name-only", ref).split()
+        if path != "fleet.json"
+    }
+    return shown
+
+
+def _doubles(world: Played) -> list[str]:
+    titles = [run.display_title for run in world.repo.runs if run.path.endswith("ao-work.yml")]
+    return sorted({title for title in titles if titles.count(title) > 1})
+
+
+def _issue(issue: Any) -> dict[str, Any]:
+    return {
+        "title": issue.title,
+        "body": plain(issue.body),
+        "state": issue.state,
+        "labels": sorted(issue.labels),
+        "assignees": sorted(issue.assignees),
+        "comments": [
+            (c.user, plain(c.body), sorted(r.content for r in c.reactions)) for c in issue.comments
+        ],
+    }
+
+
+def _pull(pull: Any) -> dict[str, Any]:
+    return {
+        "branches": (pull.head_ref, pull.base_ref),
+        "draft": pull.draft,
+        "merged": pull.merged,
+        "requested": sorted(pull.requested_reviewers),
+        "reviews": [(review.user, review.state) for review in pull.reviews],
+        "said": [(c.user, plain(c.body)) for c in pull.review_comments],
+        "resolved": [thread.is_resolved for thread in pull.threads],
+    }
+
+
+def _files(world: Played, ref: str) -> str:
+    return world.git("ls-tree", "-r", ref)
+
+
+def _record(record: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in record.items() if key not in _COSTS}
+    kept["attempts"] = [
+        (attempt["reason"], attempt["outcome"], attempt["head"] is not None)
+        for attempt in record["attempts"]
+        if attempt["outcome"] != "lost"
+    ]
+    kept["published"] = len(record["published"])
+    kept["handled"] = [plain(key) for key in record["handled"]]
+    return {key: json.loads(plain(json.dumps(value))) for key, value in kept.items()}

@@ -1,0 +1,1 @@
+"""A GitHub whose runners the tests play, and the factory's programs as real processes in it."""
