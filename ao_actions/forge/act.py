@@ -209,19 +209,17 @@ def _on_thread(client: Client, reply: Reply, body: str) -> Performed:
     if thread is None:
         return UNCHANGED  # the thread was deleted: there is nobody to answer
     mark = body.split("\n", 1)[0]
-    url = _there(thread["comments"]["nodes"], mark)
-    if url is None:
-        made, _ = client.graphql(_REPLY, {"id": reply.thread, "body": body}, write=True)
-        url = made["addPullRequestReviewThreadReply"]["comment"]["url"]
-        done = Performed("created", url)
-    else:
-        done = Performed("unchanged", url)
     others = [c for c in thread["comments"]["nodes"] if not c["body"].startswith(mark)]
     # whoever has said more since has not been answered yet
     last = str(others[-1]["databaseId"]) if others else ""
+    # before the reply, for that is the sign by which later passes know that all is done
     if reply.resolve and not thread["isResolved"] and last == reply.item.split(":")[2]:
         _resolve(client, reply.thread)
-    return done
+    url = _there(thread["comments"]["nodes"], mark)
+    if url is not None:
+        return Performed("unchanged", url)
+    made, _ = client.graphql(_REPLY, {"id": reply.thread, "body": body}, write=True)
+    return Performed("created", made["addPullRequestReviewThreadReply"]["comment"]["url"])
 
 
 def _there(comments: list[Json], mark: str) -> str | None:
