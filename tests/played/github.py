@@ -48,6 +48,7 @@ class Played:
     bot: str
     maintainer: httpx.Client
     current: Program | None = None  # the last one that was started
+    last_code: int = 0  # of the last pass
     _count: Iterator[int] = field(default_factory=itertools.count)
 
     # ---- programs --------------------------------------------------------------------------
@@ -76,10 +77,9 @@ class Played:
     def reconcile(self) -> int | None:
         """One pass: how much it planned; None: it could not, or did not come to its end."""
         program = self.start("reconcile", "--json")
-        if program.wait() < 0:
-            return None
+        self.last_code = program.wait()
         text = program.log.read_text()
-        if not text.startswith("{"):
+        if self.last_code < 0 or not text.startswith("{"):
             return None
         said, _ = json.JSONDecoder().raw_decode(text)  # an error may stand behind it
         return len(said["plan"])

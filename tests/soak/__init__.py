@@ -1,0 +1,1 @@
+"""The factory under load and faults, with real processes: `python -m tests.soak`."""
