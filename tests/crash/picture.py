@@ -48,8 +48,12 @@ def picture(world: Played) -> dict[str, object]:
         for ref in refs
         if ref.startswith("refs/heads/ao/")
     ]
+    said = "\n".join(
+        [c.body for issue in world.repo.issues.values() for c in issue.comments]
+        + [c.body for pull in world.repo.pulls.values() for c in pull.review_comments]
+    )
     shown["ledger"] = {
-        f"{ref}:{path}": _record(json.loads(world.git("show", f"{ref}:{path}")))
+        f"{ref}:{path}": _record(json.loads(world.git("show", f"{ref}:{path}")), said)
         for ref in refs
         if ref.startswith("refs/ao/")
         for path in world.git("ls-tree", "-r", "--name-only", ref).split()
@@ -92,7 +96,7 @@ def _files(world: Played, ref: str) -> str:
     return world.git("ls-tree", "-r", ref)
 
 
-def _record(record: dict[str, Any]) -> dict[str, Any]:
+def _record(record: dict[str, Any], said: str) -> dict[str, Any]:
     kept = {key: value for key, value in record.items() if key not in _COSTS}
     kept["attempts"] = [
         (attempt["reason"], attempt["outcome"], attempt["head"] is not None)
@@ -100,5 +104,9 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
         if attempt["outcome"] != "lost"
     ]
     kept["published"] = len(record["published"])
+    # that a reply stands in its place is written down only when there is something else to write
+    kept["owed"] = [
+        reply for reply in record["owed"] if f"ao:reply {reply['item']} -->" not in said
+    ]
     kept["handled"] = [plain(key) for key in record["handled"]]
     return {key: json.loads(plain(json.dumps(value))) for key, value in kept.items()}
