@@ -6,7 +6,7 @@ made so that it can only take what was looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ao_actions.core import cleanup
@@ -18,6 +18,7 @@ from ao_actions.forge.client import Client
 from ao_actions.ledger import Draft, Ledger
 
 HEADS = "refs/heads/"
+LOOK = "refs/look/"  # here: what was fetched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,10 @@ class Step:
 
     def __str__(self) -> str:
         return f"{cleanup.describe(self.action)}: {self.result} ({self.action.because})"
+
+
+def planned(action: cleanup.Action) -> Step:
+    return Step(action=action, result="kept" if isinstance(action, cleanup.Keep) else "planned")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class Cleaner:
                 there = artifacts.delete(self.client, action.id)
                 return Step(action=action, result="deleted" if there else "gone already")
             case cleanup.Keep():
-                return Step(action=action, result="kept")
+                return planned(action)
 
     def run(
         self, plan: Iterable[cleanup.Action], tell: Callable[[Step], None]
@@ -94,11 +99,10 @@ class Cleaner:
             for name in cleanup.branches_of(record, self.policy.branch_prefix)
             if HEADS + name in refs
         ]
-        heads = {name: refs[HEADS + name] for name in names}
-        self.progress(f"looking at {len(heads)} branches of {len(finished)} finished tasks")
+        self.progress(f"looking at {len(names)} branches of {len(finished)} finished tasks")
         return replace(
             remains,
-            branches=self._branches(heads, base, refs.get(HEADS + base, "")),
+            branches=self._branches(names, base) if names else {},
             artifacts=self._artifacts(),
             attic={ref: oid for ref, oid in refs.items() if ref.startswith(cleanup.ATTIC)},
         )
@@ -107,17 +111,15 @@ class Cleaner:
         self.progress("looking at artifacts")
         return artifacts.everywhere(self.client)
 
-    def _branches(self, heads: Mapping[str, str], base: str, tip: str) -> dict[str, Branch]:
-        """The branches, with commits and trees of the base; no file of anybody's is fetched."""
-        if not heads or not tip:
-            return {}
-        wanted = [f"+{HEADS}{name}:refs/look/{name}" for name in [*heads, base]]
-        if not self.ledger.git.fetch(*wanted, depth=None, filters="tree:0"):
-            raise GitError("a branch was deleted while it was looked at: run it again")
+    def _branches(self, names: Iterable[str], base: str) -> dict[str, Branch]:
+        """The branches, with the commits and trees of the base; nobody's files are fetched."""
+        heads = self._fetched([*names, base])
+        tip = heads[base]
         trees = set(self.ledger.git.run("log", "--format=%T", tip).split())
         opened = pulls.opened(self.client)
         found = {}
-        for count, (name, head) in enumerate(heads.items(), 1):
+        for count, name in enumerate(names, 1):
+            head = heads[name]
             beyond = tuple(self.ledger.git.run("rev-list", head, f"^{tip}").split())
             found[name] = Branch(
                 name=name,
@@ -127,8 +129,17 @@ class Cleaner:
                 pulls=opened.get(name, ()),
             )
             if count % 100 == 0:
-                self.progress(f"looked at {count} of {len(heads)} branches")
+                self.progress(f"looked at {count} branches")
         return found
+
+    def _fetched(self, names: Iterable[str]) -> dict[str, str]:
+        """Branches with their commits, as they came."""
+        wanted = [f"+{HEADS}{name}:{LOOK}{name}" for name in names]
+        if not self.ledger.git.fetch(*wanted, depth=None, filters="tree:0"):
+            raise GitError("a branch was deleted while it was looked at: run it again")
+        lines = self.ledger.git.run("for-each-ref", "--format=%(objectname) %(refname)", LOOK)
+        pairs = (line.split(" ", 1) for line in lines.splitlines())
+        return {ref.removeprefix(LOOK): oid for oid, ref in pairs}
 
     def _merged(self, name: str, head: str, base: str, *, lost: bool, trees: set[str]) -> str:
         """How the branch's work got into the base. After a squash or a rebase its commits are not

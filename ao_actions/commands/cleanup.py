@@ -38,7 +38,7 @@ def cleanup(
         progress=lambda line: click.echo(f"{line} ...", err=True),
     )
     plan = cleaner.plan()
-    steps = tuple(module.Step(action=action, result="planned") for action in plan)
+    steps = tuple(map(module.planned, plan))
     failures: tuple[str, ...] = ()
     removals = sum(not isinstance(action, rules.Keep) for action in plan)
     tell = _silent if as_json else lambda step: say(str(step))

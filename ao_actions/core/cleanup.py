@@ -40,12 +40,11 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """One that has not expired, of run `run_id`; `size` in bytes."""
+    """One that has not expired, of run `run_id`."""
 
     id: int
     name: str
     run_id: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,12 +44,7 @@ def download(client: Client, artifact: Artifact, *, limit: int) -> bytes | None:
 def everywhere(client: Client) -> tuple[cleanup.Artifact, ...]:
     """All artifacts of the repository that have not expired."""
     return tuple(
-        cleanup.Artifact(
-            id=item["id"],
-            name=item["name"],
-            run_id=item["workflow_run"]["id"],
-            size=item["size_in_bytes"],
-        )
+        cleanup.Artifact(id=item["id"], name=item["name"], run_id=item["workflow_run"]["id"])
         for item in client.pages("actions/artifacts", key="artifacts")
         if not item["expired"] and item["workflow_run"]
     )

@@ -138,7 +138,7 @@ def test_what_exists_no_more_is_not_spoken_of() -> None:
 
 
 def an_artifact(name: str = "handoff-42-1-1", **given: Any) -> Artifact:
-    return Artifact(**{"id": 5, "name": name, "run_id": 900, "size": 10, **given})
+    return Artifact(**{"id": 5, "name": name, "run_id": 900, **given})
 
 
 def with_run(record: TaskRecord) -> TaskRecord:
