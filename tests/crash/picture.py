@@ -103,6 +103,8 @@ def _record(record: dict[str, Any], said: str) -> dict[str, Any]:
         for attempt in record["attempts"]
         if attempt["outcome"] != "lost"
     ]
+    claim = record["claim"]
+    kept["claim"] = claim and [claim[key] for key in ("reason", "agent", "base", "items")]
     kept["published"] = len(record["published"])
     # that a reply stands in its place is written down only when there is something else to write
     kept["owed"] = [
