@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from ao_actions.config import Config
 from ao_actions.core import actions, budget, hidden, pauses, text, transitions
@@ -41,6 +43,18 @@ from ao_actions.work.replies import Made
 LOOK = 30  # protected paths that a pull request's text names
 
 
+class Inspector(Protocol):
+    """From a bundle to a commit of ours: `work.inspection`, or in simulations a model of it."""
+
+    def inspect(
+        self, git: Git, bundle: Path, claim: Claim, config: Config, allowed: Callable[[], bool]
+    ) -> Accepted: ...
+
+    def unchanged(self, git: Git, claim: Claim) -> Accepted: ...
+
+    def remake(self, git: Git, accepted: Accepted, message: str, *, at: datetime) -> str: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """What `publish` needs. `pusher` holds the token that pushes and opens pull requests;
@@ -54,6 +68,7 @@ class Publication:
     job: Job
     say: Callable[[str], None]
     folder: Path | None = None
+    inspector: Inspector = inspection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +157,7 @@ def _masked(given: Handoff) -> Handoff:
 def _inspect(work: Publication, record: TaskRecord, claim: Claim, bundle: Path) -> Accepted:
     allow = work.config.labels.allow
     allowed = partial(observe.has_trusted_label, work.client, record.issue, allow)
-    return inspection.inspect(work.git, bundle, claim, work.config, allowed)
+    return work.inspector.inspect(work.git, bundle, claim, work.config, allowed)
 
 
 def _accept(
@@ -162,9 +177,9 @@ def _accept(
         limit = pauses.limit(given.until, proven=given.proven, now=now)
         return _with_work_so_far(work, record, claim, folder, replace(verdict, limit=limit))
     if given.outcome is Outcome.NO_CHANGE and _completes(record, claim, given):
-        accepted = inspection.unchanged(work.git, claim)
+        accepted = work.inspector.unchanged(work.git, claim)
         message = _message(work, record, claim, given)
-        commit = inspection.remake(work.git, accepted, message, at=work.client.now())
+        commit = work.inspector.remake(work.git, accepted, message, at=work.client.now())
         detail = "the work so far was complete"
         return replace(verdict, outcome=Outcome.CHANGES, detail=detail, commit=commit)
     if given.outcome is Outcome.NO_CHANGE:
@@ -176,7 +191,7 @@ def _accept(
         raise TaintedError("the outcome says `changes`, but there is no bundle")
     accepted = _inspect(work, record, claim, bundle)
     message = _message(work, record, claim, given, accepted.look)
-    commit = inspection.remake(work.git, accepted, message, at=work.client.now())
+    commit = work.inspector.remake(work.git, accepted, message, at=work.client.now())
     count = len(accepted.paths)
     return replace(
         verdict,
@@ -206,7 +221,7 @@ def _with_work_so_far(
             *_signature(record, claim),
         ]
     )
-    commit = inspection.remake(work.git, accepted, f"{message}\n", at=work.client.now())
+    commit = work.inspector.remake(work.git, accepted, f"{message}\n", at=work.client.now())
     return replace(verdict, commit=commit)
 
 
