@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from ao_actions.core import actions, codec, transitions
@@ -277,6 +278,7 @@ def record_from(content: bytes, path: str) -> TaskRecord:
     return record
 
 
+@lru_cache(maxsize=4096)  # records are frozen, and a pass may read the ledger many times
 def _decode(kind: type[Any], content: bytes, path: str) -> Any:
     try:
         value = json.loads(content)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -144,13 +145,22 @@ def _repository(client: Client, query: str, variables: Mapping[str, Any]) -> dic
 
 def _with_fragments(query: str, file: str) -> str:
     """The query with the fragments that it uses (an unused one is an error to GitHub)."""
+    fragments = _fragments(file)
+    for _ in fragments:  # a fragment may be used by another
+        used = [
+            part for name, part in fragments.items() if f"...{name}" in query and part not in query
+        ]
+        query = "\n".join([query, *used])
+    return query
+
+
+@cache
+def _fragments(file: str) -> dict[str, str]:
+    """By their names."""
     folder = files("ao_actions.forge")
     text = "".join(folder.joinpath(f"{name}.graphql").read_text() for name in (file, "said"))
     parts = [f"fragment {part}" for part in text.split("fragment ") if part.strip()]
-    for _ in parts:  # a fragment may be used by another
-        used = [part for part in parts if f"...{part.split()[1]}" in query and part not in query]
-        query = "\n".join([query, *used])
-    return query
+    return {part.split()[1]: part for part in parts}
 
 
 def _task_pull(repository: Mapping[str, Any], record: TaskRecord) -> Pull | None:
