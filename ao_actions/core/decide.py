@@ -353,10 +353,12 @@ def _fresh(record: TaskRecord, old: TaskRecord | None) -> bool:
 def _undispatched(task: Task, record: TaskRecord, old: TaskRecord | None, policy: Policy) -> bool:
     """Claimed just now, or long enough ago for a lost dispatch to be certain enough.
 
-    A second dispatch does no harm: of two runs with one name only the lower id works.
+    A second dispatch does no harm: of two runs with one name only the lower id works. A run
+    that was seen and is gone was deleted: it may have spent what is reserved, so none is started
+    in its place.
     """
     claim = record.claim
-    if claim is None or task.run is not None:
+    if claim is None or claim.run_id is not None or task.run is not None:
         return False
     if _fresh(record, old):
         return True

@@ -378,6 +378,15 @@ def test_a_run_that_may_exist_is_not_dispatched_again(runs) -> None:
     assert planned(actions.Dispatch, a_snapshot(records=[CLAIMED], runs=runs)) == []
 
 
+def test_a_run_that_was_seen_and_deleted_is_not_dispatched_again() -> None:
+    """It may have spent what its claim reserves; when its time is over the claim is released."""
+    claim = a_claim(claimed_at=ago(30), run_id=500)
+    deleted = a_snapshot(records=[a_record(claim=claim)])
+    assert planned(actions.Dispatch, deleted) == []
+    late = a_snapshot(records=[a_record(claim=replace(claim, expires_at=NOW))])
+    assert [release.epoch for release in planned(actions.Release, late)] == [1]
+
+
 def test_a_lost_run_is_released() -> None:
     dead = a_run(status="completed", conclusion="failure", handoff=False)
     [release, claim] = planned(actions.Transition, a_snapshot(records=[CLAIMED], runs=(dead,)))
