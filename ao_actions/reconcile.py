@@ -16,7 +16,7 @@ from ao_actions.core.lookup import unknowns
 from ao_actions.core.observed import Snapshot
 from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import tasks
-from ao_actions.errors import AoError, GitError, RateLimitError, StuckError
+from ao_actions.errors import AoError, ForgeError, GitError, RateLimitError, StuckError
 from ao_actions.forge import act, observe
 from ao_actions.forge.client import Client
 from ao_actions.ledger import Ledger, Tip
@@ -27,11 +27,12 @@ ROUNDS = 20  # of looking things up; each round makes fewer things unknown
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One action of a pass and what came of it: planned, written, created, updated, ..., failed,
-    or left: GitHub's rate limit came first."""
+    or left: GitHub's rate limit came first. `again`: it may succeed in a minute."""
 
     action: actions.Action
     result: str
     url: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +119,15 @@ class Reconciler:
 
         def propose(tip: Tip) -> tuple[actions.Action, ...]:
             """Decide for this tip. The plan begins with the last words on tasks that end; they
-            are said before the push, for a finished task is not looked at again."""
+            are said before the push, for a finished task is not looked at again. One whose last
+            word could not be said now stays as it is, and the next pass tries again."""
             seen.append(self.observe(tip))
-            plan = decide(seen[-1], self.policy)
-            farewells, rest = _split(plan)
-            done.extend(self._perform(action, seen[-1], undone) for action in farewells)
+            farewells, rest = _split(decide(seen[-1], self.policy))
+            said = [self._perform(action, seen[-1], undone) for action in farewells]
+            done.extend(said)
+            unsaid = {step.action.issue for step in said if step.again}
+            if unsaid:
+                _, rest = _split(decide(_without(seen[-1], unsaid), self.policy))
             return rest
 
         with self.explained():
@@ -170,13 +175,24 @@ class Reconciler:
         except RateLimitError as error:
             undone.left.append(f"{what}: {error}")
             self.say(f"{what}: left for the next pass: {error}")
-            return Step(action=action, result="left")
+            return Step(action=action, result="left", again=True)
         except AoError as error:
             undone.failures.append(f"{what}: {error}")
             self.say(f"{what}: FAILED: {error}")
-            return Step(action=action, result="failed")
+            return Step(action=action, result="failed", again=_may_pass_over(error))
         self.say(f"{what}: {result.what} ({action.because})")
         return Step(action=action, result=result.what, url=result.url)
+
+
+def _may_pass_over(error: AoError) -> bool:
+    """No answer, or an error of GitHub's own: not a refusal."""
+    return isinstance(error, ForgeError) and (error.status == 0 or error.status >= 500)
+
+
+def _without(snapshot: Snapshot, issues: set[int]) -> Snapshot:
+    """The snapshot in which nothing is to be done about these tasks; their claims still count."""
+    left = {number: issue for number, issue in snapshot.issues.items() if number not in issues}
+    return replace(snapshot, issues=left)
 
 
 def _split(

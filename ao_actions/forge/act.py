@@ -270,18 +270,25 @@ def _request_review(client: Client, effect: actions.RequestReview) -> Performed:
 
 
 def _report(client: Client, effect: actions.Report) -> Performed:
-    comment = effect.comment
-    if comment is None:
+    """Where the comment that is known was deleted, another pass may have written it anew."""
+    updated = _rewritten(client, effect.comment, effect.body)
+    if updated is None:
         found = _find_comment(client, effect.issue, projection.STATUS_MARK)
-        comment = str(found["id"]) if found else None
-    if comment is not None:
-        path = f"issues/comments/{comment}"
-        status, updated = client.request("PATCH", path, body={"body": effect.body}, accept=(404,))
-        if status != 404:
-            return Performed("updated", updated["html_url"])
+        updated = _rewritten(client, str(found["id"]) if found else None, effect.body)
+    if updated is not None:
+        return Performed("updated", updated["html_url"])
     path = f"issues/{effect.issue}/comments"
     _, created = client.request("POST", path, body={"body": effect.body})
     return Performed("created", created["html_url"])
+
+
+def _rewritten(client: Client, comment: str | None, body: str) -> Json | None:
+    """The comment with new words; None if there is none (any more)."""
+    if comment is None:
+        return None
+    path = f"issues/comments/{comment}"
+    status, updated = client.request("PATCH", path, body={"body": body}, accept=(404,))
+    return None if status == 404 else updated
 
 
 def _notice(client: Client, effect: actions.Notice) -> Performed:

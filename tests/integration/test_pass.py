@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from ao_actions.core import actions
 from ao_actions.core.model import Outcome, Phase
+from ao_actions.forge import act
+from ao_actions.forge.answers import Answer
+from ao_actions.forge.client import Client
 from tests.integration.conftest import OWNER, Factory
 
 
@@ -120,6 +128,50 @@ def test_a_removed_label_ends_the_task_and_its_run(factory: Factory) -> None:
     assert factory.hub.world.actions.wait_idle(30)
     assert factory.work_run(number).conclusion == "cancelled"
     assert factory.reconcile().steps == ()
+
+
+class Refusing(Client):
+    """A connection on which writes to one place get this status."""
+
+    def __init__(self, real: Client, place: str, status: int) -> None:
+        super().__init__(real.repository, real.token, real.address, pause=real.pause)
+        self.place, self.status = place, status
+
+    def _send(self, verb: str, url: str, parameters: Any, body: Any) -> Answer:
+        if verb != "GET" and url.endswith(self.place):
+            return Answer(self.status, "{}")
+        return super()._send(verb, url, parameters, body)
+
+
+@pytest.mark.parametrize(("status", "again"), [(502, 1), (0, 1), (410, 0)])
+def test_a_task_ends_when_its_last_word_is_said(factory: Factory, status: int, again: int) -> None:
+    """Nobody looks at a finished task again: so a word that could not be said is tried again in
+    the next pass, unless GitHub will never have it. The other tasks go on."""
+    number = factory.issue()
+    factory.reconcile()
+    factory.call("DELETE", f"issues/{number}/labels/ao:ready")
+    other = factory.issue()
+    done = factory.reconcile(Refusing(factory.client(), "/labels/ao%3Aworking", status))
+    assert done.failures
+    assert sum(task == number for task in factory.tip().book.tasks) == again
+    assert factory.task(other).claim is not None
+    factory.reconcile()
+    assert factory.finished(number).finished is Phase.WITHDRAWN
+    assert factory.labels(number) == (set() if again else {"ao:working"})
+
+
+def test_a_deleted_status_comment_is_written_anew_once(factory: Factory) -> None:
+    """Another pass may have done it, and its answer was lost."""
+    number = factory.issue()
+    factory.reconcile()
+    [old] = factory.repo.issues[number].comments
+    factory.call("DELETE", f"issues/comments/{old.id}")
+    effect = actions.Report(
+        issue=number, comment=str(old.id), body="<!-- ao:status -->\nnew", because="it is missing"
+    )
+    for _ in range(2):
+        act.perform(factory.client(), effect, "main")
+    assert factory.status_comments(number) == [effect.body]
 
 
 def test_a_human_who_is_assigned_takes_over(factory: Factory) -> None:
