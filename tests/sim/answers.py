@@ -1,0 +1,325 @@
+"""What GitHub's API answers about a `State`, in the form in which it says it.
+
+Only the fields are here that `ao_actions/forge` reads; a field too many is harmless, and one that
+is missing is a loud KeyError.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from tests.sim.world import (
+    BOT,
+    CI,
+    READY,
+    REPOSITORY,
+    WORK,
+    Comment,
+    Issue,
+    Pull,
+    Review,
+    Run,
+    State,
+    World,
+)
+
+Json = Any
+WEB = "https://github.com/acme/widgets"
+_TASK = re.compile(r"t(\d+): issue\(number: \d+\)")
+_BRANCH = re.compile(r'b(\d+): ref\(qualifiedName: "refs/heads/([^"]+)"\)')
+_PULL = re.compile(r"p(\d*): pullRequest\(number: (\d+)\)")
+PASSED, FAILED = "success", "failure"
+
+
+def time(at: datetime | None) -> str | None:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
+
+
+def user(login: str) -> Json:
+    return {"login": f"{BOT}[bot]" if login == BOT else login, "type": kind(login)}
+
+
+def kind(login: str) -> str:
+    return "Bot" if login == BOT else "User"
+
+
+def _author(login: str) -> Json:
+    return {"login": login, "__typename": kind(login)}
+
+
+# ---- GraphQL -------------------------------------------------------------------------------
+
+
+def sweep(world: World, state: State, query: str) -> Json:
+    """Of `Sweep` and `Details`: each alias with all that is known of what it names."""
+    details = query.startswith("query Details")
+    answer: Json = {"defaultBranchRef": {"name": "main"}}
+    if "issues(labels" in query:
+        nodes = [
+            _issue(state, issue)
+            for issue in state.issues.values()
+            if issue.is_open and READY in issue.labels
+        ]
+        answer["issues"] = {"pageInfo": {"hasNextPage": False}, "nodes": nodes}
+    for number in map(int, _TASK.findall(query)):
+        issue = state.issues.get(number)
+        answer[f"t{number}"] = _issue(state, issue) if issue else None
+    for number, branch in _BRANCH.findall(query):
+        answer |= _branch(world, state, int(number), branch)
+    for alias, number in _PULL.findall(query):
+        pull = state.pulls.get(int(number))
+        answer[f"p{alias}"] = _pull(world, state, pull, details=details) if pull else None
+    return answer
+
+
+def _branch(world: World, state: State, number: int, branch: str) -> Json:
+    pulls = [pull for pull in state.pulls.values() if pull.branch == branch]
+    ended = [
+        {"number": p.number, "url": f"{WEB}/pull/{p.number}", "state": p.state}
+        | {"isCrossRepository": False}
+        for p in pulls[-10:]
+    ]
+    oid = state.refs.get(f"refs/heads/{branch}")
+    found = [_pull(world, state, pulls[-1])] if pulls and oid else []
+    ref = {"target": {"oid": oid}, "associatedPullRequests": {"nodes": found}} if oid else None
+    return {f"p{number}": {"nodes": ended}, f"b{number}": ref}
+
+
+def _issue(state: State, issue: Issue) -> Json:
+    closing = [pull for pull in state.pulls.values() if pull.issue == issue.number]
+    labelled = [
+        {"createdAt": time(at), "actor": _author(who), "label": {"name": name}}
+        for at, who, name in issue.labelled
+    ]
+    reopened = [{"createdAt": time(at)} for at in issue.reopened[-1:]]
+    edited = issue.edited
+    return {
+        "number": issue.number,
+        "title": f"Return {issue.number}",
+        "body": "Please.",
+        "url": f"{WEB}/issues/{issue.number}",
+        "state": "OPEN" if issue.is_open else "CLOSED",
+        "createdAt": time(issue.created_at),
+        "labels": {"nodes": [{"name": name} for name in issue.labels]},
+        "assignees": {"nodes": [{"login": login} for login in issue.assignees]},
+        "lastEditedAt": time(edited[0]) if edited else None,
+        "editor": _author(edited[1]) if edited else None,
+        "renamed": {"nodes": []},
+        "timelineItems": {"nodes": labelled},
+        "reopened": {"nodes": reopened},
+        "comments": {"nodes": _comments(state, issue.number)},
+        "closedByPullRequestsReferences": {
+            "nodes": [
+                {"number": p.number, "state": p.state, "mergedAt": time(p.merged_at)}
+                for p in closing
+            ]
+        },
+        "blockedBy": {"nodes": []},
+    }
+
+
+def _comments(state: State, number: int) -> list[Json]:
+    return [_comment(c) for c in state.comments.values() if c.number == number][-50:]
+
+
+def _comment(comment: Comment) -> Json:
+    return {
+        "id": f"IC_{comment.id}",
+        "databaseId": comment.id,
+        "body": comment.body,
+        "url": f"{WEB}/comments/{comment.id}",
+        "createdAt": time(comment.created_at),
+        "lastEditedAt": time(comment.edited_at),
+        "viewerDidAuthor": comment.author == BOT,
+        "author": _author(comment.author),
+        "reactionGroups": _reactions(comment.reactions),
+    }
+
+
+def _reactions(reactions: tuple[str, ...]) -> Json:
+    return [{"content": content, "viewerHasReacted": True} for content in reactions]
+
+
+def _review(review: Review) -> Json:
+    return {
+        "id": f"PRR_{review.id}",
+        "databaseId": review.id,
+        "state": review.state,
+        "body": review.body,
+        "submittedAt": time(review.submitted_at),
+        "lastEditedAt": None,
+        "author": _author(review.author),
+        "reactionGroups": _reactions(review.reactions),
+    }
+
+
+def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> Json:
+    """The sweep asks for the head alone, the details for the newest commits, oldest first."""
+    commits = _newest(world, pull.head) if details else [pull.head]
+    conflicting = pull.state == "OPEN" and world.conflicting(pull)
+    return {
+        "number": pull.number,
+        "url": f"{WEB}/pull/{pull.number}",
+        "state": pull.state,
+        "isDraft": pull.draft,
+        "author": _author(pull.author),
+        "headRefOid": pull.head,
+        "baseRefName": "main",
+        "mergeable": "CONFLICTING" if conflicting else "MERGEABLE",
+        "reviewDecision": _decision(pull),
+        "assignees": {"nodes": [{"login": login} for login in pull.assignees]},
+        "reviewRequests": {
+            "nodes": [{"requestedReviewer": {"login": login}} for login in pull.requested]
+        },
+        "reviews": {"nodes": [_review(review) for review in pull.reviews][-30:]},
+        "comments": {"nodes": _comments(state, pull.number)[-30:]},
+        "reviewThreads": {
+            "nodes": [
+                {"id": t.id, "isResolved": t.resolved, "path": "src/code.py", "line": 1}
+                | {"startLine": None, "comments": {"nodes": [_comment(c) for c in t.comments]}}
+                for t in pull.threads
+            ]
+        },
+        "files": {"nodes": [{"path": "src/code.py"}]},
+        "commits": {"nodes": [{"commit": _commit(world, state, oid)} for oid in commits]},
+    }
+
+
+def _decision(pull: Pull) -> str | None:
+    said = {r.author: r.state for r in pull.reviews if r.state != "COMMENTED"}
+    if "CHANGES_REQUESTED" in said.values():
+        return "CHANGES_REQUESTED"
+    return "APPROVED" if "APPROVED" in said.values() else "REVIEW_REQUIRED"
+
+
+def _newest(world: World, head: str) -> list[str]:
+    found = [head]
+    while len(found) < 10 and world.commits[found[-1]].parents:
+        found.append(world.commits[found[-1]].parents[0])
+    return found[::-1]
+
+
+def _commit(world: World, state: State, oid: str) -> Json:
+    commit = world.commits[oid]
+    ci = next(
+        (r for r in reversed(state.runs.values()) if r.workflow == CI and r.head == oid), None
+    )
+    return {
+        "oid": oid,
+        "committedDate": time(commit.at),
+        "messageHeadline": commit.message.split("\n")[0],
+        "committer": {"email": f"{commit.author}@example.com"},
+        "parents": {"nodes": [{"oid": parent} for parent in commit.parents]},
+        "checkSuites": {"nodes": [_suite(ci)] if ci else []},
+        "statusCheckRollup": {"contexts": {"nodes": [_check(ci)] if _has_job(ci) else []}},
+    }
+
+
+def _has_job(ci: Run | None) -> bool:
+    return ci is not None and ci.conclusion != "action_required"
+
+
+def _suite(ci: Run) -> Json:
+    return {
+        "status": ci.status.upper(),
+        "conclusion": ci.conclusion.upper() if ci.conclusion else None,
+        "createdAt": time(ci.created_at),
+        "workflowRun": _workflow(ci),
+    }
+
+
+def _workflow(ci: Run) -> Json:
+    return {"databaseId": ci.id, "workflow": {"resourcePath": f"/acme/widgets/actions/{CI}"}}
+
+
+def _check(ci: Run | None) -> Json:
+    assert ci is not None
+    return {
+        "__typename": "CheckRun",
+        "databaseId": ci.id + 100_000,
+        "name": "tests",
+        "status": ci.status.upper(),
+        "conclusion": ci.conclusion.upper() if ci.conclusion else None,
+        "detailsUrl": f"{WEB}/runs/{ci.id}",
+        "isRequired": True,
+        "title": None,
+        "summary": None,
+        "annotations": {"nodes": []},
+        "checkSuite": {"workflowRun": _workflow(ci)},
+    }
+
+
+def red(world: World, state: State, number: int) -> Json:
+    pull = state.pulls[number]
+    commits = {"nodes": [{"commit": _commit(world, state, pull.head)}]}
+    return {"pullRequest": {"baseRef": {"target": {}}, "commits": commits}}
+
+
+def thread(state: State, name: str) -> Json:
+    for pull in state.pulls.values():
+        for found in pull.threads:
+            if found.id == name:
+                said = {"nodes": [_comment(c) for c in found.comments]}
+                return {"node": {"isResolved": found.resolved, "comments": said}}
+    return {"node": None}
+
+
+# ---- REST ----------------------------------------------------------------------------------
+
+
+def issue(found: Issue) -> Json:
+    return {
+        "title": f"Return {found.number}",
+        "body": "Please.",
+        "state": "open" if found.is_open else "closed",
+        "labels": [{"name": name} for name in found.labels],
+        "assignees": [{"login": login} for login in found.assignees],
+        "html_url": f"{WEB}/issues/{found.number}",
+    }
+
+
+def comment(found: Comment) -> Json:
+    url = f"{WEB}/comments/{found.id}"
+    return {"id": found.id, "body": found.body, "user": user(found.author), "html_url": url}
+
+
+def pull(found: Pull) -> Json:
+    repo = {"repo": {"id": 1, "full_name": REPOSITORY}}
+    return {
+        "head": repo,
+        "base": repo,
+        "number": found.number,
+        "state": "open" if found.state == "OPEN" else "closed",
+        "html_url": f"{WEB}/pull/{found.number}",
+        "assignees": [{"login": login} for login in found.assignees],
+    }
+
+
+def run(found: Run) -> Json:
+    return {
+        "id": found.id,
+        "display_title": found.title,
+        "status": found.status,
+        "conclusion": found.conclusion,
+        "html_url": f"{WEB}/actions/runs/{found.id}",
+        "created_at": time(found.created_at),
+        "run_started_at": time(found.started_at),
+        "run_attempt": found.attempt,
+    }
+
+
+def job(ci: Run) -> Json:
+    steps = [{"name": "Set up job", "conclusion": PASSED}, {"name": "t", "conclusion": FAILED}]
+    return {"check_run_url": f"{WEB}/check-runs/{ci.id + 100_000}", "steps": steps}
+
+
+def runs(state: State, workflow: str, since: str) -> list[Json]:
+    """Newest first, as GitHub lists them."""
+    found = [
+        run(each)
+        for each in state.runs.values()
+        if each.workflow == workflow and (time(each.created_at) or "") >= since
+    ]
+    return found[::-1] if workflow == WORK else []
