@@ -15,7 +15,7 @@ from ao_actions import publish, reconcile
 from ao_actions.core import actions, budget, decide, selection, transitions
 from ao_actions.core.model import Book, Spent
 from ao_actions.core.policy import Policy
-from ao_actions.forge import act, client, nodes, observe
+from ao_actions.forge import act, client, nodes
 from ao_actions.ledger import Draft, Ledger, Written
 from ao_actions.work import session
 
@@ -218,15 +218,6 @@ def wrong_zone(patch: Patch) -> None:
     patch.setattr(nodes, "time", lambda text: real(text) + timedelta(hours=2))
 
 
-def second_pull(patch: Patch) -> None:
-    """Only an open pull request is looked for before one is opened."""
-
-    def pulls_of(connection: Any, branch: str, state: str = "open") -> list[Any]:
-        return observe.pulls_of(connection, branch, state)
-
-    patch.setattr(act, "observe", SimpleNamespace(**{**vars(observe), "pulls_of": pulls_of}))
-
-
 def no_last_look(patch: Patch) -> None:
     """Publish does not look once more before it pushes."""
     patch.setattr(publish, "_look_again", lambda _work, _record, verdict: verdict)
@@ -261,7 +252,6 @@ TABLE: tuple[Callable[[Patch], None], ...] = (
     farewell_after_the_push,
     typed_status,
     wrong_zone,
-    second_pull,
     no_last_look,
     replies_not_looked_for,
     anybody_may_take_over,
