@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from ao_actions.config import Config
-from ao_actions.core import actions, budget, hidden, pauses, text, transitions
-from ao_actions.core.model import Book, Claim, Limit, Outcome, Phase, Reply, Spent, Stop, TaskRecord
+from ao_actions.core import actions, budget, pauses, text, transitions
+from ao_actions.core.model import Book, Claim, Limit, Outcome, Reply, Spent, Stop, TaskRecord
 from ao_actions.errors import AoError, LedgerError
 from ao_actions.forge import act, observe
 from ao_actions.forge.client import Client
@@ -27,10 +27,10 @@ from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger, PushRefusedError
 from ao_actions.runtime import Job
 from ao_actions.work import (
-    brief,
     credentials,
     handoff,
     inspection,
+    message,
     packed,
     reading,
     replies,
@@ -39,8 +39,6 @@ from ao_actions.work import (
 from ao_actions.work.handoff import Handoff, TaintedError
 from ao_actions.work.inspection import Accepted
 from ao_actions.work.replies import Made
-
-LOOK = 30  # protected paths that a pull request's text names
 
 
 class Inspector(Protocol):
@@ -176,10 +174,10 @@ def _accept(
         now = work.client.now()
         limit = pauses.limit(given.until, proven=given.proven, now=now)
         return _with_work_so_far(work, record, claim, folder, replace(verdict, limit=limit))
+    told = (work.client, work.config, record, claim, given)
     if given.outcome is Outcome.NO_CHANGE and _completes(record, claim, given):
         accepted = work.inspector.unchanged(work.git, claim)
-        message = _message(work, record, claim, given)
-        commit = work.inspector.remake(work.git, accepted, message, at=work.client.now())
+        commit = _committed(work, accepted, message.finished(*told))
         detail = "the work so far was complete"
         return replace(verdict, outcome=Outcome.CHANGES, detail=detail, commit=commit)
     if given.outcome is Outcome.NO_CHANGE:
@@ -190,8 +188,7 @@ def _accept(
     if bundle is None:
         raise TaintedError("the outcome says `changes`, but there is no bundle")
     accepted = _inspect(work, record, claim, bundle)
-    message = _message(work, record, claim, given, accepted.look)
-    commit = work.inspector.remake(work.git, accepted, message, at=work.client.now())
+    commit = _committed(work, accepted, message.finished(*told, look=accepted.look))
     count = len(accepted.paths)
     return replace(
         verdict,
@@ -215,14 +212,12 @@ def _with_work_so_far(
         accepted = _inspect(work, record, claim, bundle)
     except TaintedError as error:
         return _without_work(verdict, str(error))
-    message = "\n\n".join(
-        [
-            f"Work in progress on issue {record.issue} (stopped by a model limit)",
-            *_signature(record, claim),
-        ]
-    )
-    commit = work.inspector.remake(work.git, accepted, f"{message}\n", at=work.client.now())
+    commit = _committed(work, accepted, message.in_progress(record, claim))
     return replace(verdict, commit=commit)
+
+
+def _committed(work: Publication, accepted: Accepted, words: str) -> str:
+    return work.inspector.remake(work.git, accepted, words, at=work.client.now())
 
 
 def _without_work(verdict: Verdict, reason: str) -> Verdict:
@@ -235,61 +230,6 @@ def _completes(record: TaskRecord, claim: Claim, given: Handoff) -> bool:
     """The limit came when all was done: the next attempt finds nothing left to change."""
     untouched = bool(record.wip) and claim.head == record.wip[-1] and not record.delivered
     return untouched and all(check.passed for check in given.verified)
-
-
-def _message(
-    work: Publication,
-    record: TaskRecord,
-    claim: Claim,
-    given: Handoff,
-    look: tuple[str, ...] = (),
-) -> str:
-    """The commit's message; of the first one delivered it is the pull request's text too."""
-    issue = work.client.get(f"issues/{record.issue}")
-    title = text.line(issue["title"], limit=90) or f"Work on issue {record.issue}"
-    said = text.neutral(given.message, limit=8000)
-    concealed = hidden.section(brief.issue_text(issue["title"], issue["body"] or "").found)
-    passed = {v.command for v in given.verified if v.passed}
-    checked = [f"- `{command}` passed" for command in work.config.verify if command in passed]
-    subject = title if not record.delivered else f"{_because(claim)} ({title})"
-    paragraphs = [
-        subject,
-        _look_first(look),
-        f"Closes #{record.issue}" if not record.delivered else "",
-        said,
-        "\n".join(["Verified before the hand-off:", *checked]) if checked else "",
-        concealed if not record.delivered else "",
-        *_signature(record, claim),
-    ]
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
-
-
-def _look_first(paths: tuple[str, ...]) -> str:
-    """Of the files that `protected` asks a human to look at."""
-    if not paths:
-        return ""
-    names = [f"- {text.code(path, limit=200)}" for path in paths[:LOOK]]
-    more = [f"- and {len(paths) - LOOK} more"] if len(paths) > LOOK else []
-    return "\n".join(["Look at these files first, they are protected:", "", *names, *more])
-
-
-def _signature(record: TaskRecord, claim: Claim) -> tuple[str, str]:
-    return (
-        f"Attempt {record.epoch} by {claim.agent}, set going by {record.owner}.",
-        f"Co-authored-by: {claim.agent} <{claim.agent}@ao-actions.invalid>",
-    )
-
-
-def _because(claim: Claim) -> str:
-    match claim.reason:
-        case Phase.CI_FAILED:
-            return "Mend the failing checks"
-        case Phase.CONFLICTED:
-            return f"Merge {text.line(claim.base, limit=60)}"
-        case Phase.CHANGES_REQUESTED:
-            return "Answer the review"
-        case _:
-            return "Go on"
 
 
 def _refused(work: Publication, rule: str) -> Verdict:
