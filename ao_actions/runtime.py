@@ -17,6 +17,7 @@ from pathlib import Path
 from ao_actions import tainted
 from ao_actions.core import text
 from ao_actions.errors import AoError, AuthError
+from ao_actions.patience import Patience
 
 PR_SET_DUMPABLE = 4  # prctl(2)
 PR_SET_CHILD_SUBREAPER = 36
@@ -28,6 +29,7 @@ COMMAND_FILES = (
     "GITHUB_STEP_SUMMARY",
 )
 COMMAND_FOLDER = "_runner_file_commands"
+HASTE = 5.0  # seconds that a person waits, in all, for a GitHub that does not answer
 SUMMARY_LIMIT = 900_000  # bytes of the 1 MiB that GitHub takes per step
 
 
@@ -49,6 +51,12 @@ class Job:
             raise AoError(
                 "this command works inside a GitHub Actions job (GITHUB_RUN_ID is not set)"
             ) from None
+
+
+def hurry(patience: Patience, env: Mapping[str, str] = os.environ) -> None:
+    """At a terminal a person waits, and can try again; a job is to come through."""
+    if not in_actions(env):
+        patience.left = min(patience.left, HASTE)
 
 
 def in_actions(env: Mapping[str, str] = os.environ) -> bool:

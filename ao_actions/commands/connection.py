@@ -28,10 +28,14 @@ def client_of(repository: str | None) -> Client:
     token = runtime.token()
     runtime.mask(token)
     if repository or os.environ.get("GITHUB_API_URL"):
-        return Client(name, token, Address.from_environment())
-    from ao_actions.setup.doctor.command import place
+        address = Address.from_environment()
+    else:
+        from ao_actions.setup.doctor.command import place
 
-    return Client(name, token, place(Path.cwd())[1])
+        address = place(Path.cwd())[1]
+    client = Client(name, token, address)
+    runtime.hurry(client.patience)
+    return client
 
 
 def opened(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:
@@ -46,10 +50,13 @@ def opened(repository: str | None, push_token: str | None = None) -> tuple[Confi
 def ledger_of(client: Client, push_token: str | None = None) -> Ledger:
     import tempfile
 
+    from ao_actions import runtime
     from ao_actions.git import Git, Remote
     from ao_actions.ledger import Ledger
 
     scratch = tempfile.TemporaryDirectory(prefix="ao-ledger-")
     click.get_current_context().call_on_close(scratch.cleanup)
     remote = Remote(client.address.repository(client.repository), push_token or client.token)
-    return Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote))
+    git = Git.scratch(Path(scratch.name) / "ledger.git", remote)
+    runtime.hurry(git.patience)
+    return Ledger(git)

@@ -94,6 +94,7 @@ class Site:
         token = runtime.token()
         runtime.mask(token)
         client = Client(runtime.repository(name), token, address)
+        runtime.hurry(client.patience)
         try:
             return cls(clone=clone, client=client, hosting=hosting.ask(client))
         except ForgeError as error:

@@ -90,6 +90,7 @@ def test_no_request_breaks_it(fuzzed: Tour, count: Count) -> None:
 
 
 @pytest.mark.extra
+@pytest.mark.timeout(1200)
 def test_no_request_of_many_breaks_it(fuzzed: Tour, count: Count) -> None:
     found, sent = wrong(fuzzed, examples=40)
     assert found == []

@@ -40,14 +40,14 @@ def survives(life: dict[str, Stage], place: Path, name: str, at: int, when: When
 Note = Callable[[str, object], None]
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_the_life_has_every_effect(life: dict[str, Stage]) -> None:
     assert list(life) == list(STAGES)
     assert {write for stage in life.values() for write in stage.writes} == set(EFFECTS)
     assert life["merged"].end["open runs"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 @pytest.mark.parametrize("when", When)
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_killed_at(
@@ -57,7 +57,7 @@ def test_killed_at(
     survives(life, tmp_path / "world", *points(life, effect)[0], when)
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 @pytest.mark.parametrize("when", When)
 def test_dead_at_the_upload(
     life: dict[str, Stage], tmp_path: Path, record_property: Note, when: When
@@ -66,7 +66,6 @@ def test_dead_at_the_upload(
     assert crashed_at_upload(life["mended"], tmp_path / "world", when) == life["mended"].end
 
 
-@pytest.mark.slow
 @pytest.mark.extra
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("when", When)

@@ -82,6 +82,7 @@ def test_an_agent_works_through_the_factory_and_sees_no_key(name: str, tmp_path:
         assert result["seen"]["key"] == 0
 
 
+@pytest.mark.extra
 def test_a_limit_pauses_its_agent_one_task_waits_and_one_fails_over(tmp_path: Path) -> None:
     result = demo(tmp_path, "--scenario", "limits")
     assert [task["phase"] for task in result["tasks"]] == ["done", "done"]

@@ -107,7 +107,9 @@ def test_all_that_came_of_it_is_a_pull_request_for_each_task(caged: Played) -> N
     ]
     assert result["duplicates"] == 0
     for task in result["tasks"]:
-        assert [a["outcome"] for a in task["attempts"]] == ["changes"]
+        # the second task's reports stand beside the first one's, if that is not merged in time
+        assert [a["reason"] for a in task["attempts"]] in (["queued"], ["queued", "conflicted"])
+        assert {a["outcome"] for a in task["attempts"]} == {"changes"}
 
 
 def test_its_words_neither_ping_nor_close(caged: Played) -> None:

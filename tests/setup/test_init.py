@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -551,6 +552,9 @@ def terminal(place: Place, *args: str, keys: str) -> tuple[int, str]:
         if not part:
             break
         seen += part
+        if "\x03" in keys and b"Agent" in seen:
+            process.send_signal(signal.SIGINT)  # the terminal controls nothing
+            keys = ""
     os.close(ours)
     return process.wait(timeout=60), seen.decode()
 

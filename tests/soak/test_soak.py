@@ -10,7 +10,7 @@ from tests.soak import traces
 from tests.soak.factory import soak
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_ten_tasks_through_a_github_that_fails(tmp_path: Path) -> None:
     said: list[str] = []
     soak(tmp_path / "warm", 1, 0.0, said.append)  # what is opened once is open from here on
