@@ -49,6 +49,8 @@ FILE = 1024**3
 OUTPUT = 128 * 1024**2
 
 
+WHOLE = 2**31 - 1  # a depth: the whole history, also into a shallow repository (git-fetch(1))
+
 # Of our environment; the token that it needs comes by configuration.
 _NOT_FOR_GIT = ("GITHUB_TOKEN", "GH_TOKEN", "AO_PUSH_TOKEN", "AO_METER", "ACTIONS_RUNTIME_TOKEN")
 
@@ -258,14 +260,22 @@ class Git:
 
     # ---- what several callers need ---------------------------------------------------------
 
-    def fetch(self, *refspecs: str, depth: int | None = 1, filters: str | None = None) -> bool:
-        """Fetch from the remote; False where it has no such ref.
+    def fetch(
+        self,
+        *refspecs: str,
+        depth: int | None = 1,
+        filters: str | None = None,
+        prune: bool = False,
+    ) -> bool:
+        """Fetch from the remote; False where it has no such ref. `prune`: refs that it has not
+        are not here either.
 
         :raises GitError: the remote did not answer, or refused
         """
         options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
         options += [f"--depth={depth}"] if depth else []
         options += [f"--filter={filters}"] if filters else []
+        options += ["--prune"] if prune else []
         done = self._patiently("fetch", *options, self._url(), *refspecs)
         if done.code == 0:
             return True
