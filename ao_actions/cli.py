@@ -16,6 +16,7 @@ from ao_actions.commands.agents import agent_names, agents
 from ao_actions.commands.attempt import meter, work
 from ao_actions.commands.connection import client_of, ledger_of, opened
 from ao_actions.commands.install import init, upgrade
+from ao_actions.commands.ledger import ledger as ledger_group
 from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
@@ -100,6 +101,7 @@ def add(repository: str | None, as_json: bool, issues: tuple[str, ...]) -> None:
             _say(f"#{row['issue']} {row['what']} {config.labels.ready}  {row['url']}")
 
 
+cli.add_command(ledger_group)
 cli.add_command(meter)
 cli.add_command(work)
 

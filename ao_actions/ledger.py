@@ -142,15 +142,19 @@ class Ledger:
 
     def _check_beginning(self) -> None:
         """A repository without a ledger never had one, or epochs would begin again at 1."""
-        there = self.git.remote_refs("refs/ao/*", f"refs/heads/{self.branches}*")
-        task = re.compile(rf"refs/heads/{re.escape(self.branches)}[1-9]\d*(-\d+)?|refs/ao/.+")
-        signs = sorted(ref for ref in there if task.fullmatch(ref))
+        signs = self.signs()
         if signs and LEDGER not in signs:  # it may have begun between our two looks
             more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
             raise LedgerError(
                 f"{LEDGER} is gone: {', '.join(signs[:3])}{more} show that there was one. A new "
                 f"one would give out the same epochs again: {WAY_OUT}"
             )
+
+    def signs(self) -> list[str]:
+        """The remote's refs that only a factory makes."""
+        there = self.git.remote_refs("refs/ao/*", f"refs/heads/{self.branches}*")
+        task = re.compile(rf"refs/heads/{re.escape(self.branches)}[1-9]\d*(-\d+)?|refs/ao/.+")
+        return sorted(ref for ref in there if task.fullmatch(ref))
 
     def _check_forward(self, book: Book) -> None:
         """Somebody else moved the ledger: forward, or away from what we wrote?"""
@@ -265,10 +269,15 @@ class Ledger:
         gone: Iterable[str] = (),
         moved: Iterable[tuple[str, str]] = (),
         lines: Sequence[str],
+        trailers: Sequence[str] = (),
         at: datetime,
     ) -> str:
-        """One commit on `parent`, by one `git fast-import`: no index and no work tree."""
-        message = "\n".join([_subject(lines), "", *lines, "", f"Nonce: {self.nonce()}", ""])
+        """One commit on `parent`, by one `git fast-import`: no index and no work tree.
+
+        `moved` (old path, new path) comes first, then `gone`, then `changed`.
+        """
+        ends = [*trailers, f"Nonce: {self.nonce()}", ""]
+        message = "\n".join([_subject(lines), "", *lines, "", *ends])
         scratch = ref.replace("refs/ao/", "refs/draft/")
         stamp = f"{int(at.timestamp())} +0000"
         parts = [

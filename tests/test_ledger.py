@@ -1,9 +1,8 @@
 """The ledger in real repositories: what is read, written, refused and retried."""
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -16,71 +15,17 @@ from ao_actions.errors import GitError, LedgerError
 from ao_actions.git import Done, Git, Remote
 from ao_actions.ledger import Ledger, Tip
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release
-
-
-@dataclass
-class Hub:
-    """A bare repository, and what is in it."""
-
-    path: Path
-
-    def git(self, *args: str, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            ["git", *args], cwd=self.path, input=stdin, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    def refs(self) -> dict[str, str]:
-        lines = self.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        return dict(line.split(" ", 1) for line in lines)
-
-    def log(self, ref: str = LEDGER) -> list[str]:
-        return self.git("log", "--format=%s", ref).splitlines()
-
-    def files(self, ref: str = LEDGER) -> list[str]:
-        return self.git("ls-tree", "-r", "--name-only", ref).splitlines()
-
-    def file(self, path: str, ref: str = LEDGER) -> dict:
-        return json.loads(self.git("show", f"{ref}:{path}"))
-
-    def put(self, files: Mapping[str, str], ref: str = LEDGER) -> str:
-        """A commit with exactly these files, as if somebody had written them by hand."""
-        tree = ""
-        commands = [f"commit {ref}\ncommitter x <x@y> 0 +0000\ndata 0"]
-        commands += [f"from {ref}^0"] if ref in self.refs() else []
-        commands += ["deleteall"]
-        for path, content in files.items():
-            size = len(content.encode())
-            tree += f"M 100644 inline {path}\ndata {size}\n{content}\n"
-        self.git("fast-import", "--quiet", "--force", stdin="\n".join([*commands, tree]))
-        return self.git("rev-parse", ref)
+from tests.hub import Hub, Writer, make_hub, make_writer, write
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
-    path = tmp_path / "hub.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=True)
-    return Hub(path)
-
-
-Writer = Callable[..., Ledger]
+    return make_hub(tmp_path)
 
 
 @pytest.fixture
 def writer(tmp_path: Path, hub: Hub) -> Writer:
-    """A ledger with its own scratch repository; `git` may be another kind of `Git`."""
-    numbers = count()
-
-    def make(git: type[Git] = Git, **given: object) -> Ledger:
-        scratch = git.scratch(tmp_path / f"writer{next(numbers)}.git", Remote(str(hub.path)))
-        options = {"pause": lambda _seconds: None, "jitter": lambda: 1.0, **given}
-        return Ledger(scratch, **options)  # type: ignore[arg-type]
-
-    return make
-
-
-def write(ledger: Ledger, *steps: actions.Action, tries: int = 3):
-    return ledger.transact(lambda _tip: steps, POLICY, clock=lambda: NOW, tries=tries)
+    return make_writer(tmp_path, hub)
 
 
 def claim_next(issue: int) -> Callable[[Tip], tuple[actions.Action, ...]]:

@@ -40,10 +40,10 @@ def opened(repository: str | None, push_token: str | None = None) -> tuple[Confi
 
     settings = config.load(Path.cwd())
     client = client_of(repository)
-    return settings, client, ledger_of(client, push_token)
+    return settings, client, ledger_of(client, push_token, settings.branch_prefix)
 
 
-def ledger_of(client: Client, push_token: str | None = None) -> Ledger:
+def ledger_of(client: Client, push_token: str | None = None, branches: str = "ao/") -> Ledger:
     import tempfile
 
     from ao_actions.git import Git, Remote
@@ -52,4 +52,4 @@ def ledger_of(client: Client, push_token: str | None = None) -> Ledger:
     scratch = tempfile.TemporaryDirectory(prefix="ao-ledger-")
     click.get_current_context().call_on_close(scratch.cleanup)
     remote = Remote(client.address.repository(client.repository), push_token or client.token)
-    return Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote))
+    return Ledger(Git.scratch(Path(scratch.name) / "ledger.git", remote), branches)

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ao_actions.bookfiles import LEDGER, ours, path_of
+from ao_actions.bookfiles import LARGEST, LEDGER, ours, path_of
 from ao_actions.errors import AoError, GitError
-from ao_actions.git import WHOLE, Git
+from ao_actions.git import OUTPUT, WHOLE, Git
 
 ALL = "+refs/ao/*:refs/ao/*"
 ARCHIVE = "refs/ao/archive/"
 BATCH = 5_000  # contents that are held in memory at once
 _EARLIER = re.compile(r"^Earlier: ([0-9a-f]{40,64})$", re.MULTILINE)
 _CHANGE = re.compile(r":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) [A-Z]\d*\t(.*)")
-_FORM = "%x00%x01%H%x00%P%x00%ct%x00%an%x00%B%x00"
+_KINDS = {"000000": None, "160000": ""}
+_FORM = "%x00%x01%H%x00%T%x00%P%x00%ct%x00%an%x00%ae%x00%B%x00"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that a commit wrote (`oid` is None where it took it away)."""
+    """A file that a commit wrote (`oid` is None where it took it away, "" for a submodule)."""
 
     path: str
     oid: str | None
@@ -39,9 +40,11 @@ class Commit:
     commit after a compaction; its `changes` are none then."""
 
     oid: str
+    tree: str
     parents: tuple[str, ...]
     at: datetime
     author: str
+    email: str
     message: str
     changes: tuple[Change, ...]
     earlier: str | None = None
@@ -71,8 +74,7 @@ def fetch(git: Git) -> dict[str, str]:
     """
     git.fetch(ALL, depth=WHOLE, prune=True)
     lines = git.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/ao/").splitlines()
-    pairs = (line.split(" ", 1) for line in lines)
-    return {ref: oid for ref, oid in pairs}
+    return {ref: oid for ref, _, oid in (line.partition(" ") for line in lines)}
 
 
 def commits(git: Git, tip: str) -> list[Commit]:
@@ -85,37 +87,38 @@ def commits(git: Git, tip: str) -> list[Commit]:
     start: str | None = tip
     while start is not None and start not in seen:
         seen.add(start)
-        part = _part(git, start)
+        part = own_line(git, start)
         parts.append(part)
         start = part[0].earlier
     return [commit for part in reversed(parts) for commit in part]
 
 
-def _part(git: Git, tip: str) -> list[Commit]:
+def own_line(git: Git, tip: str) -> list[Commit]:
+    """The commits of the ref itself, oldest first: since it was compacted, if it was."""
     options = ("--first-parent", "--diff-merges=first-parent", "--root", "--raw", "--no-abbrev")
-    done = git.attempt(
-        "log", "--reverse", "--no-renames", *options, f"--format={_FORM}", tip, "--"
-    )
+    done = git.attempt("log", "--reverse", "--no-renames", *options, f"--format={_FORM}", tip, "--")
     if done.code != 0:
         raise AoError(f"the commit {tip} of the ledger's history is not there: {done.err.strip()}")
     return [_commit(text) for text in done.out.decode(errors="replace").split("\0\x01")[1:]]
 
 
 def _commit(text: str) -> Commit:
-    oid, parents, at, author, message, raw = text.split("\0", 5)
+    oid, tree, parents, at, author, email, message, raw = text.split("\0", 7)
     earlier = _EARLIER.search(message) if not parents else None
     changes = (_CHANGE.fullmatch(line) for line in raw.splitlines())
     return Commit(
         oid=oid,
+        tree=tree,
         parents=tuple(parents.split()),
         at=datetime.fromtimestamp(int(at), UTC),
         author=author,
+        email=email,
         message=message,
         earlier=earlier[1] if earlier else None,
         changes=()
         if earlier
         else tuple(
-            Change(found[3], found[2] if found[1] != "000000" else None)
+            Change(found[3], _KINDS.get(found[1], found[2]))
             for found in changes
             if found is not None and ours(found[3])
         ),
@@ -138,11 +141,28 @@ def contents(git: Git, history: Iterable[Commit]) -> Iterator[tuple[Commit, dict
 
 def _read(git: Git, batch: list[Commit]) -> Iterator[tuple[Commit, dict[str, Any]]]:
     oids = sorted({change.oid for commit in batch for change in commit.changes if change.oid})
-    found: dict[str, Any] = {
-        oid: _parsed(blob) for oid, blob in zip(oids, git.blobs(oids), strict=True)
-    }
+    sizes = dict(zip(oids, git.sizes(oids), strict=True))
+    small = [oid for oid in oids if sizes[oid] <= LARGEST]
+    found: dict[str | None, Any] = {None: None, "": ValueError("it is a submodule")}
+    for chunk in _chunks(small, sizes):
+        blobs = zip(chunk, git.blobs(chunk), strict=True)
+        found |= {oid: _parsed(blob) for oid, blob in blobs}
+    large = ValueError(f"it has more than {LARGEST} bytes")
     for commit in batch:
-        yield commit, {c.path: found[c.oid] if c.oid else None for c in commit.changes}
+        yield commit, {c.path: found.get(c.oid, large) for c in commit.changes}
+
+
+def _chunks(oids: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """So many contents that one git may print them at once."""
+    chunk: list[str] = []
+    room = OUTPUT // 2
+    for oid in oids:
+        if sizes[oid] > room:
+            yield chunk
+            chunk, room = [], OUTPUT // 2
+        chunk.append(oid)
+        room -= sizes[oid] + 100
+    yield chunk
 
 
 def _parsed(content: bytes | None) -> Any:

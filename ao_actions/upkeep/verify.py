@@ -7,44 +7,18 @@ has the trailer `Repaired`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
 from ao_actions import bookfiles
-from ao_actions.bookfiles import FINISHED, FLEET, LEDGER, WITNESS, issue_of, path_of
-from ao_actions.core.model import SCHEMA, Fleet, TaskRecord
+from ao_actions.bookfiles import FINISHED, FLEET, LEDGER, WITNESS, path_of
+from ao_actions.core.model import Fleet, TaskRecord
 from ao_actions.errors import AoError, LedgerError
+from ao_actions.git import Git
 from ao_actions.ledger import Ledger, fault_of
 from ao_actions.upkeep import history
+from ao_actions.upkeep.finding import Finding, Kind
 from ao_actions.upkeep.history import Commit
-
-
-class Kind(StrEnum):
-    """What `repair` does about a finding goes by its kind."""
-
-    GONE = "gone"  # a ref was deleted
-    ROLLED_BACK = "rolled back"  # the ledger is not where we left it, nor further
-    NEWER = "newer"  # of a schema that this version does not know
-    DAMAGED = "damaged"  # a file that cannot be what its path says
-    MISPLACED = "misplaced"  # a sound record under another's path
-    COUNTER = "counter"  # the epoch counter is behind an epoch that was given out
-    TWICE = "twice"  # two live claims with one epoch
-    ENDED = "ended"  # a live record of a task that has finished since
-    PAST = "past"  # in a commit before the tip
-    CROWDED = "crowded"  # more live claims than allowed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong: where (ref, commit, path), and in words."""
-
-    kind: Kind
-    ref: str
-    commit: str
-    path: str = ""
-    what: str
+from ao_actions.upkeep.walk import Walk, repaired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +58,15 @@ def examine(ledger: Ledger, max_parallel: int | None = None) -> Examination:
 
     :raises GitError: the remote did not answer
     """
-    seen = Examination(refs=history.fetch(ledger.git))
-    _look_at_refs(ledger, seen)
+    refs = history.fetch(ledger.git)
+    seen = inspect(ledger, refs, max_parallel)
+    seen.findings[:0] = _look_at_refs(ledger, refs)
+    return seen
+
+
+def inspect(ledger: Ledger, refs: dict[str, str], max_parallel: int | None = None) -> Examination:
+    """What is below these refs, whose commits were fetched."""
+    seen = Examination(refs=refs)
     for ref, shelf in ((LEDGER, "live"), (FINISHED, "finished")):
         if ref in seen.refs:
             setattr(seen, shelf, shelve(ledger, ref, seen.refs[ref], seen.findings))
@@ -95,20 +76,20 @@ def examine(ledger: Ledger, max_parallel: int | None = None) -> Examination:
     return seen
 
 
-def _look_at_refs(ledger: Ledger, seen: Examination) -> None:
-    tip, witness = seen.refs.get(LEDGER, ""), seen.refs.get(WITNESS, "")
+def _look_at_refs(ledger: Ledger, refs: dict[str, str]) -> list[Finding]:
+    tip, witness = refs.get(LEDGER, ""), refs.get(WITNESS, "")
     if not tip:
-        try:
-            ledger.read()
-        except LedgerError as error:
-            seen.findings.append(
-                Finding(kind=Kind.GONE, ref=LEDGER, commit=witness, what=str(error).split(": nothing")[0])
-            )
-    elif witness not in ("", tip):
-        kept = ledger.git.attempt("merge-base", "--is-ancestor", witness, tip).code == 0
-        if not kept:
-            what = f"is not the commit that ao-actions left there, {witness[:10]}, nor one after it"
-            seen.findings.append(Finding(kind=Kind.ROLLED_BACK, ref=LEDGER, commit=tip, what=what))
+        signs = ledger.signs()
+        what = f"is not there, but {', '.join(signs[:3])} show that it was"
+        return [Finding(kind=Kind.GONE, ref=LEDGER, commit=witness, what=what)] if signs else []
+    if witness in ("", tip) or is_ancestor(ledger.git, witness, tip):
+        return []
+    what = f"is not the commit that ao-actions left there, {witness[:10]}, nor one after it"
+    return [Finding(kind=Kind.ROLLED_BACK, ref=LEDGER, commit=tip, what=what)]
+
+
+def is_ancestor(git: Git, old: str, new: str) -> bool:
+    return git.attempt("merge-base", "--is-ancestor", old, new).code == 0
 
 
 def shelve(ledger: Ledger, ref: str, commit: str, findings: list[Finding]) -> Shelf:
@@ -153,7 +134,6 @@ def _compare(seen: Examination) -> None:
     """What only shows when the files are held against each other."""
     live = {r.issue: r for p, r in seen.live.records.items() if p == path_of(r.issue)}
     done = {r.issue: r for p, r in seen.finished.records.items() if p == path_of(r.issue)}
-    tip = seen.refs[LEDGER]
 
     def found(kind: Kind, path: str, what: str, ref: str = LEDGER) -> None:
         commit = seen.refs.get(ref, "")
@@ -176,7 +156,6 @@ def _compare(seen: Examination) -> None:
             found(Kind.TWICE, path_of(issue), what)
         elif record.claim is not None:
             bearers[record.epoch] = issue
-    assert tip  # noqa: S101 - the caller saw it
 
 
 # ---- history -------------------------------------------------------------------------------
@@ -186,104 +165,24 @@ def _look_back(ledger: Ledger, seen: Examination, max_parallel: int | None) -> N
     try:
         seen.commits = history.commits(ledger.git, seen.refs[LEDGER])
     except AoError as error:
-        past = Finding(kind=Kind.PAST, ref=LEDGER, commit=seen.refs[LEDGER], what=str(error))
-        seen.findings.append(past)
+        tip = seen.refs[LEDGER]
+        seen.findings.append(Finding(kind=Kind.PAST, ref=LEDGER, commit=tip, what=str(error)))
         return
-    walk = _Walk(seen, max_parallel)
+    walk = Walk(ledger.git, max_parallel)
     past: list[Finding] = []
     for commit, files in history.contents(ledger.git, seen.commits):
         if repaired(commit):
             past.clear()
             walk.forgive()
         past += walk.step(commit, files)
-    seen.findings += [f for f in past if f.commit != seen.refs[LEDGER] or f.path == ""]
-
-
-def repaired(commit: Commit) -> bool:
-    """Whether a repair has written it, so that what came before was looked at."""
-    return "\nRepaired: yes\n" in f"\n{commit.message}\n"
-
-
-class _Walk:
-    """The state of the ledger at each commit, as far as the rules need it."""
-
-    def __init__(self, seen: Examination, max_parallel: int | None) -> None:
-        self.seen, self.max_parallel = seen, max_parallel
-        self.epochs: dict[str, int] = {}
-        self.claims: set[str] = set()
-        self.drawn: dict[int, str] = {}
-        self.counter = 0
-        self.last: Commit | None = None
-        self.forgiven = False
-
-    def forgive(self) -> None:
-        """A repair may bring an older state back."""
-        self.forgiven = True
-
-    def step(self, commit: Commit, files: dict[str, Any]) -> Iterator[Finding]:
-        """The rules that this commit breaks; those of its files at the tip are `shelve`'s."""
-        words = [*self._line(commit)]
-        for path, value in files.items():
-            if path == FLEET:
-                words += [(path, what) for what in self._count(value)]
-        for path, value in files.items():
-            if path != FLEET:
-                words += [(path, what) for what in self._record(path, value)]
-        self.seen.most_claims = max(self.seen.most_claims, len(self.claims))
-        if self.max_parallel is not None and len(self.claims) > self.max_parallel:
-            yield Finding(
-                kind=Kind.CROWDED,
-                ref=LEDGER,
-                commit=commit.oid,
-                what=f"{len(self.claims)} claims are live, {self.max_parallel} are allowed",
+    seen.highest, seen.most_claims = walk.highest, walk.most_claims
+    known = {(finding.ref, finding.path) for finding in seen.findings}
+    tip = seen.refs[LEDGER]
+    seen.findings += [f for f in past if f.commit != tip or (f.ref, f.path) not in known]
+    for path, commit in walk.ended.items():
+        if path not in seen.finished.records:
+            what = f"{commit.oid[:10]} finished it, and it is not here"
+            gone = seen.refs.get(FINISHED, "")
+            seen.findings.append(
+                Finding(kind=Kind.GONE, ref=FINISHED, commit=gone, path=path, what=what)
             )
-        self.last, self.forgiven = commit, False
-        for path, what in words:
-            yield Finding(kind=Kind.PAST, ref=LEDGER, commit=commit.oid, path=path, what=what)
-
-    def _line(self, commit: Commit) -> Iterable[tuple[str, str]]:
-        if len(commit.parents) > 1:
-            yield "", f"is a merge of {len(commit.parents)} commits: the ledger is one line"
-        if self.last is not None and not commit.parents and commit.earlier != self.last.oid:
-            yield "", "begins the ledger anew"
-
-    def _count(self, value: Any) -> Iterable[str]:
-        epoch = value.get("epoch") if isinstance(value, dict) else None
-        if not isinstance(epoch, int):
-            yield "has no epoch counter"
-            return
-        if epoch < self.counter and not self.forgiven:
-            yield f"the counter fell from {self.counter} to {epoch}"
-        self.counter = max(epoch, self.counter)
-        self.seen.highest = max(self.seen.highest, epoch)
-
-    def _record(self, path: str, value: Any) -> Iterable[str]:
-        before = self.epochs.get(path, 0)
-        self.claims.discard(path)
-        if value is None:
-            self.epochs.pop(path, None)
-            return
-        if not isinstance(value, dict):
-            yield f"is not JSON ({value})"
-            return
-        schema, epoch = value.get("schema", SCHEMA), value.get("epoch")
-        if not isinstance(schema, int) or schema > SCHEMA:
-            yield f"has schema {schema}, this version knows {SCHEMA}"
-        if not isinstance(epoch, int):
-            yield "has no epoch"
-            return
-        if issue_of(path) != value.get("issue") or path != path_of(value["issue"]):
-            yield f"is of task {value.get('issue')}"
-        if value.get("claim") is not None:
-            self.claims.add(path)
-            yield from self._claim(path, epoch, before)
-        self.epochs[path] = epoch
-        self.seen.highest = max(self.seen.highest, epoch)
-
-    def _claim(self, path: str, epoch: int, before: int) -> Iterable[str]:
-        if epoch == before or self.forgiven:
-            return
-        if self.drawn.setdefault(epoch, path) != path or epoch < before:
-            yield f"was claimed with epoch {epoch}, which {self.drawn[epoch]} had"
-        if epoch > self.counter:
-            yield f"was claimed with epoch {epoch}, the counter is at {self.counter}"
