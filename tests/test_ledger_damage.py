@@ -7,6 +7,7 @@ was there before is still in the repository afterwards.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,17 +16,15 @@ from pathlib import Path
 import pytest
 
 from ao_actions.bookfiles import FINISHED, LARGEST, LEDGER, WITNESS, as_json
-from ao_actions.core.model import Book, Fleet, Outcome, Phase, TaskRecord
-from ao_actions.core.policy import Policy
+from ao_actions.core.model import Book, Fleet, Outcome, Phase
 from ao_actions.errors import LedgerError
 from ao_actions.ledger import Ledger
 from ao_actions.upkeep import repair
-from ao_actions.upkeep.finding import Finding, Kind
+from ao_actions.upkeep.finding import Kind
 from ao_actions.upkeep.verify import examine
 from tests.builders import NOW, a_claim, a_record, an_attempt, to_claim, to_finish, to_release
 from tests.hub import Hub, Writer, make_hub, make_writer, write
 
-WIDE = Policy(max_parallel=9)
 LATER = NOW + timedelta(hours=1)
 
 
@@ -92,9 +91,13 @@ def test_no_ledger_is_sound(writer: Writer) -> None:
     assert examine(writer()).findings == []
 
 
-def test_too_many_claims_are_found_where_they_were(writer: Writer, lived: Ledger) -> None:
-    [finding] = examine(writer(), max_parallel=1).findings
-    assert (finding.kind, finding.commit) == (Kind.CROWDED, lived.read().oid) or finding.commit
+def test_too_many_claims_are_found_where_they_were(hub: Hub, writer: Writer, lived: Ledger) -> None:
+    findings = examine(writer(), max_parallel=1).findings
+    assert {finding.kind for finding in findings} == {Kind.CROWDED}
+    assert [finding.commit for finding in findings] == [
+        hub.git("rev-parse", f"{LEDGER}~2"),
+        hub.git("rev-parse", LEDGER),
+    ]
 
 
 # ---- files by hand -------------------------------------------------------------------------
@@ -109,7 +112,8 @@ class Hand:
     def commands(self, *lines: bytes, ref: str = LEDGER) -> None:
         start = f"commit {ref}\ncommitter x <x@y> 0 +0000\ndata 7\nby hand\nfrom {ref}^0\n"
         stream = b"".join([start.encode(), *lines])
-        self.hub.git("fast-import", "--quiet", "--force", stdin=stream.decode("latin-1"))
+        command = ["git", "fast-import", "--quiet", "--force"]
+        subprocess.run(command, cwd=self.hub.path, input=stream, check=True)
 
     def write(self, path: str, content: bytes, mode: str = "100644", ref: str = LEDGER) -> None:
         head = f"M {mode} inline {path}\ndata {len(content)}\n".encode()
@@ -147,8 +151,8 @@ CASES = {
         lambda hand: hand.write(PATH, b'{"issue": 42'), r"42.json is not JSON", {Kind.DAMAGED}, PATH
     ),
     "not UTF-8": Case(
-        lambda hand: hand.write(PATH, b'{"owner": "\xe9\xff"}'.decode("latin-1").encode("utf-16")),
-        r"42.json is not JSON|Fleet|TaskRecord",
+        lambda hand: hand.write(PATH, of_42(owner="zoé").replace(b"\\u00e9", b"\xe9")),
+        r"42.json is not JSON \('utf-8' codec",
         {Kind.DAMAGED},
         PATH,
     ),
@@ -479,15 +483,3 @@ def test_a_book_from_elsewhere_begins_a_lost_ledger(hub: Hub, writer: Writer) ->
     write(writer(), to_claim(50, epoch=18))
     write(writer(), to_finish(50, phase=Phase.WITHDRAWN))
     assert set(writer().history()) == {50}
-
-
-def test_findings_are_told_with_commit_and_path() -> None:
-    finding = Finding(kind=Kind.DAMAGED, ref=LEDGER, commit="c" * 40, path=PATH, what="is bad")
-    from ao_actions.commands.ledger import _line
-
-    assert _line(finding) == f"{LEDGER}@cccccccccc:{PATH} is bad [damaged]"
-
-
-def test_records_keep_their_shape() -> None:
-    """The table above writes what the ledger would write."""
-    assert json.loads(of_42())["epoch"] == TaskRecord.__dataclass_fields__["epoch"].default + 3

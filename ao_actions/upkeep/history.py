@@ -50,6 +50,10 @@ class Commit:
     earlier: str | None = None
 
     @property
+    def subject(self) -> str:
+        return self.message.partition("\n")[0] or "(nothing)"
+
+    @property
     def lines(self) -> list[str]:
         """What the commit says happened, a line for each thing."""
         paragraphs = self.message.split("\n\n")
@@ -72,6 +76,8 @@ def fetch(git: Git) -> dict[str, str]:
 
     :raises GitError: the remote did not answer
     """
+    if not git.remote_refs("refs/ao/*"):
+        return {}
     git.fetch(ALL, depth=WHOLE, prune=True)
     lines = git.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/ao/").splitlines()
     return {ref: oid for ref, _, oid in (line.partition(" ") for line in lines)}
@@ -194,7 +200,7 @@ def log(git: Git, issue: int) -> list[Entry]:
         after = value if isinstance(value, dict) else {}
         mine = [line for line in commit.lines if line.startswith(f"task {issue}: ")]
         said = [line.partition(": ")[2] for line in mine]
-        said = said or [f"{commit.message.splitlines()[0] or '(nothing)'} (by {commit.author})"]
+        said = said or [f"{commit.subject} (by {commit.author})"]
         known = after or before
         entries += [
             Entry(
