@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `--help` stays fast.
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
 from ao_actions.errors import AoError, ConfigError, PortInUseError, ToolMissingError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -275,3 +278,11 @@ def main() -> None:
 
         annotate("error", str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL and "No usable temporary directory" not in str(error):
+            raise
+        from ao_actions.runtime import annotate
+
+        where = f" ({error.filename})" if error.filename else ""
+        annotate("error", f"nothing more can be written here: {error.strerror}{where}")
+        sys.exit(AoError.exit_code)

@@ -127,15 +127,18 @@ class Ledger:
             if turn:
                 self._rest(turn)
             if self.git.fetch(*_BOTH):
-                ledger, witness = self.git.run("rev-parse", LEDGER, WITNESS).split()
-                seen = (ledger, witness)
+                seen = (self._here(LEDGER), self._here(WITNESS))
             elif self.git.fetch(_BOTH[0]):
-                return self.git.run("rev-parse", LEDGER), ""  # a ledger older than witnesses
+                return self._here(LEDGER), ""  # a ledger older than witnesses
             else:
                 seen = ("", self.git.remote_refs(WITNESS).get(WITNESS, ""))
             if seen[0] == seen[1]:
                 break
         return seen
+
+    def _here(self, ref: str) -> str:
+        """The commit of a ref that was fetched."""
+        return self.git.run("rev-parse", ref)
 
     def _rest(self, turn: int) -> None:
         self.pause(self.jitter() * min(2.0, 0.05 * 2**turn))
@@ -159,13 +162,17 @@ class Ledger:
     def _check_forward(self, book: Book) -> None:
         """Somebody else moved the ledger: forward, or away from what we wrote?"""
         self.git.fetch(*_BOTH, depth=WHOLE)
-        kept = self.git.attempt("merge-base", "--is-ancestor", WITNESS, LEDGER).code == 0
+        kept = self.is_ancestor(WITNESS, LEDGER)
         before = fleet_from(self.files(WITNESS)).epoch if kept else 0
         if not kept or before > book.fleet.epoch:
             raise LedgerError(
                 f"{LEDGER} was rolled back, or moved by force: {WITNESS} is where ao-actions left "
                 f"it; {WAY_OUT}"
             )
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether a commit that was fetched goes on from another, or is that one."""
+        return self.git.attempt("merge-base", "--is-ancestor", old, new).code == 0
 
     def recall(self, tip: Tip, issues: Iterable[int]) -> Tip:
         """The same tip with the finished records of these issues, where there are any.
@@ -175,14 +182,9 @@ class Ledger:
         wanted = [number for number in issues if number not in tip.book.finished]
         if not wanted or not self._fetch_finished(tip):
             return tip
-        paths = [path_of(number) for number in wanted]
-        found = {
-            number: record_from(content, path, FINISHED)
-            for number, path, content in zip(
-                wanted, paths, self.git.blobs(f"{FINISHED}:{path}" for path in paths), strict=True
-            )
-            if content is not None
-        }
+        files = self.some_files(FINISHED, [path_of(number) for number in wanted])
+        records = [record_from(content, path, FINISHED) for path, content in files.items()]
+        found = {record.issue: record for record in records}
         check_counter(tip.book.fleet, found.values())
         book = replace(tip.book, finished={**tip.book.finished, **found})
         return replace(tip, book=book)
@@ -242,6 +244,11 @@ class Ledger:
             raise LedgerError(f"{commit} cannot be read: {error}") from None
         return {e.path: content or b"" for e, content in zip(entries, contents, strict=True)}
 
+    def some_files(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+        """The contents of those of these files that are there."""
+        contents = self.git.blobs(f"{commit}:{path}" for path in paths)
+        return {path: c for path, c in zip(paths, contents, strict=True) if c is not None}
+
     # ---- writing ---------------------------------------------------------------------------
 
     def draft(self, tip: Tip, book: Book, lines: Sequence[str], *, at: datetime) -> Draft:
@@ -255,7 +262,7 @@ class Ledger:
             if tip.book.finished.get(number) != record
         }
         if done:
-            old = self.git.run("rev-parse", FINISHED) if self._fetch_finished(tip) else ""
+            old = self._here(FINISHED) if self._fetch_finished(tip) else ""
             ended = self.commit(FINISHED, old, changed=done, lines=lines, at=at)
             moves[FINISHED] = (old, ended)
         return Draft(Tip(new, book, new), moves)
@@ -268,13 +275,15 @@ class Ledger:
         changed: Mapping[str, bytes],
         gone: Iterable[str] = (),
         moved: Iterable[tuple[str, str]] = (),
+        tree: str = "",
         lines: Sequence[str],
         trailers: Sequence[str] = (),
         at: datetime,
     ) -> str:
         """One commit on `parent`, by one `git fast-import`: no index and no work tree.
 
-        `moved` (old path, new path) comes first, then `gone`, then `changed`.
+        It begins with the files of `parent`, or of `tree`; then `moved` (old path, new path) is
+        done, then `gone`, then `changed`.
         """
         ends = [*trailers, f"Nonce: {self.nonce()}", ""]
         message = "\n".join([_subject(lines), "", *lines, "", *ends])
@@ -285,6 +294,7 @@ class Ledger:
             _data(message.encode()),
             f"from {parent}\n".encode() if parent else b"",
         ]
+        parts += [f'M 040000 {tree} ""\n'.encode()] if tree else []
         parts += [f"R {_quoted(old)} {_quoted(new)}\n".encode() for old, new in moved]
         parts += [f"D {_quoted(path)}\n".encode() for path in gone]
         for path, content in changed.items():

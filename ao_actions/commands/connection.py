@@ -37,9 +37,11 @@ def client_of(repository: str | None) -> Client:
 def opened(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:
     """Configuration, GitHub and ledger, from the checkout and the environment."""
     from ao_actions import config
+    from ao_actions.git import check_version
 
     settings = config.load(Path.cwd())
     client = client_of(repository)
+    check_version()
     return settings, client, ledger_of(client, push_token, settings.branch_prefix)
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ao_actions.bookfiles import LARGEST, LEDGER, ours, path_of
+from ao_actions.bookfiles import FINISHED, LARGEST, LEDGER, WITNESS, ours, path_of
 from ao_actions.errors import AoError, GitError
 from ao_actions.git import OUTPUT, WHOLE, Git
 
-ALL = "+refs/ao/*:refs/ao/*"
 ARCHIVE = "refs/ao/archive/"
 BATCH = 5_000  # contents that are held in memory at once
 _EARLIER = re.compile(r"^Earlier: ([0-9a-f]{40,64})$", re.MULTILINE)
@@ -72,15 +71,16 @@ class Entry:
 
 
 def fetch(git: Git) -> dict[str, str]:
-    """All refs of ours with their whole history; what the remote has not is not here either.
+    """The ledger's refs with their whole history, now here: ref to commit.
 
     :raises GitError: the remote did not answer
     """
-    if not git.remote_refs("refs/ao/*"):
+    there = git.remote_refs(LEDGER, WITNESS, FINISHED, f"{ARCHIVE}*")
+    if not there:
         return {}
-    git.fetch(ALL, depth=WHOLE, prune=True)
-    lines = git.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/ao/").splitlines()
-    return {ref: oid for ref, _, oid in (line.partition(" ") for line in lines)}
+    if not git.fetch(*(f"+{ref}:{ref}" for ref in there), depth=WHOLE):
+        raise GitError("refs of the ledger were deleted while they were read: try again")
+    return dict(zip(there, git.run("rev-parse", *there).split(), strict=True))
 
 
 def commits(git: Git, tip: str) -> list[Commit]:

@@ -1,8 +1,8 @@
 """A ledger from what GitHub shows, for when every copy of it is gone.
 
 Branches and open pull requests show which tasks there were, names of runs which epochs were
-given out. What was spent and tried is not to be seen, so every task asks its owner; comments
-are no source, for anybody can write them.
+given out. What was spent and tried is not to be seen, nor who made a branch's last commit, so
+every task asks its owner. Comments are no source, for anybody can write them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def rebuild(client: Client, ledger: Ledger, *, keeper: str) -> Book:
         if (pull["head"]["repo"] or {}).get("full_name") == client.repository
     }
     rounds: dict[int, int] = {}
-    for ref in ledger.git.remote_refs(f"{prefix}*"):
+    branches = ledger.git.remote_refs(f"{prefix}*")
+    for ref in branches:
         found = re.fullmatch(r"([1-9]\d{0,15})(?:-([1-9]\d{0,3}))?", ref.removeprefix(prefix))
         if found:
             issue, turn = int(found[1]), int(found[2] or 1)
@@ -52,6 +53,7 @@ def rebuild(client: Client, ledger: Ledger, *, keeper: str) -> Book:
                 pull=pulls.get(branch),
                 owner=_owner(issue) or keeper,
                 round=turn,
+                published=(branches[f"refs/heads/{branch}"],),
                 stop=Stop(reason=REASON, ask=ASK, at=client.now()),
                 created_at=client.now(),
             )

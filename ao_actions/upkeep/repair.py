@@ -146,6 +146,7 @@ class Sheet:
     """What becomes of the files of one ref."""
 
     base: str = ""
+    tree: str = ""
     changed: dict[str, bytes] = field(default_factory=dict)
     moved: list[tuple[str, str]] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
@@ -195,7 +196,7 @@ class Mending:
         self.lines.append(line)
 
     def mend(self) -> None:
-        self.sheets[LEDGER].base = self.base
+        self._stand_on_base()
         self.records |= {
             record.issue: record
             for path, record in self.seen.live.records.items()
@@ -205,6 +206,17 @@ class Mending:
         for finding in self.seen.findings:
             self._mend(finding)
         self._count()
+
+    def _stand_on_base(self) -> None:
+        """On the commit, or on its files alone: a shallow clone has nothing before it, and GitHub
+        takes no commit whose parents it has not."""
+        sheet, git = self.sheets[LEDGER], self.ledger.git
+        shallow = git.run("rev-parse", "--is-shallow-repository") == "true"
+        if self.base and shallow and self.base not in self.refs.values():
+            sheet.tree = git.run("rev-parse", f"{self.base}^{{tree}}")
+            self.lines.append("ledger: begins anew, for the clone has no older commits")
+        else:
+            sheet.base = self.base
 
     def _mend(self, finding: Finding) -> None:
         match finding.kind:
@@ -369,23 +381,26 @@ class Mending:
     # ---- the commits -------------------------------------------------------------------------
 
     def plan(self) -> Plan:
-        moves: dict[str, tuple[str, str]] = {}
-        gone = FINISHED not in self.refs and any(
-            f.kind is Kind.GONE and f.ref == FINISHED for f in self.seen.findings
+        fleet = self.fleet or Fleet()
+        given = epochs(self.records.values())
+        # Without it, epochs that no record accounts for would say that it was deleted.
+        begins = (
+            FINISHED not in self.refs
+            and len(given) < fleet.epoch
+            and bool(self.lines or self.seen.findings)
         )
-        if gone and not self.sheets[FINISHED].changed:
+        if begins and not self.sheets[FINISHED].changed:
             self.lines.append("finished: begun anew, without records")
         if not self.lines:
             return Plan(lines=(), draft=Draft(Tip("", Book()), {}), left=tuple(self.left))
+        moves: dict[str, tuple[str, str]] = {}
         for ref, sheet in self.sheets.items():
-            # Epochs that no record accounts for are a sign that finished ones are gone.
-            begins = ref == FINISHED and ref not in self.refs
             if ref == LEDGER or sheet.changed or sheet.moved or begins:
                 moves[ref] = (self.refs.get(ref, ""), self._commit(ref, sheet))
         new = moves[LEDGER][1]
         moves[WITNESS] = (self.refs.get(WITNESS, ""), new)
         moves |= self._kept()
-        book = Book(fleet=self.fleet or Fleet(), tasks=self.records)
+        book = Book(fleet=fleet, tasks=self.records)
         return Plan(
             lines=tuple(self.lines), draft=Draft(Tip(new, book, new), moves), left=tuple(self.left)
         )
@@ -396,6 +411,7 @@ class Mending:
             sheet.base,
             changed=sheet.changed,
             moved=sheet.moved,
+            tree=sheet.tree,
             lines=self.lines,
             trailers=["Repaired: yes"],
             at=self.wish.at,
@@ -404,7 +420,7 @@ class Mending:
     def _kept(self) -> Mapping[str, tuple[str, str]]:
         """What the ledger's ref leaves behind, under a name of its own."""
         was = self.refs.get(LEDGER, "")
-        if not was or was == self.base or verify.is_ancestor(self.ledger.git, was, self.base):
+        if not was or was == self.base or self.ledger.is_ancestor(was, self.base):
             return {}
         name = f"{ARCHIVE}{self.wish.at:%Y-%m-%d}-{was[:10]}"
         return {} if name in self.refs else {name: ("", was)}

@@ -13,7 +13,6 @@ from ao_actions import bookfiles
 from ao_actions.bookfiles import FINISHED, FLEET, LEDGER, WITNESS, path_of
 from ao_actions.core.model import Fleet, TaskRecord
 from ao_actions.errors import AoError, LedgerError
-from ao_actions.git import Git
 from ao_actions.ledger import Ledger, fault_of
 from ao_actions.upkeep import history
 from ao_actions.upkeep.finding import Finding, Kind
@@ -82,14 +81,10 @@ def _look_at_refs(ledger: Ledger, refs: dict[str, str]) -> list[Finding]:
         signs = ledger.signs()
         what = f"is not there, but {', '.join(signs[:3])} show that it was"
         return [Finding(kind=Kind.GONE, ref=LEDGER, commit=witness, what=what)] if signs else []
-    if witness in ("", tip) or is_ancestor(ledger.git, witness, tip):
+    if witness in ("", tip) or ledger.is_ancestor(witness, tip):
         return []
     what = f"is not the commit that ao-actions left there, {witness[:10]}, nor one after it"
     return [Finding(kind=Kind.ROLLED_BACK, ref=LEDGER, commit=tip, what=what)]
-
-
-def is_ancestor(git: Git, old: str, new: str) -> bool:
-    return git.attempt("merge-base", "--is-ancestor", old, new).code == 0
 
 
 def shelve(ledger: Ledger, ref: str, commit: str, findings: list[Finding]) -> Shelf:
