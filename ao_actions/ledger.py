@@ -111,7 +111,6 @@ class Ledger:
         """
         oid, witness = self._refs()
         if not oid:
-            self._check_beginning()
             return Tip("", Book())
         files = self.files(oid)
         book = book_from(files)
@@ -121,19 +120,26 @@ class Ledger:
 
     def _refs(self) -> tuple[str, str]:
         """Fetch ledger and witness. They differ while somebody's push is between the two, so one
-        look is not enough then."""
+        look is not enough then.
+
+        :raises LedgerError: there is no ledger, but there was one
+        """
         seen = ("", "")
+        signs: dict[str, str] = {}
         for turn in range(LOOKS):
             if turn:
                 self._rest(turn)
             if self.git.fetch(*_BOTH):
                 seen = (self._here(LEDGER), self._here(WITNESS))
-            elif self.git.fetch(_BOTH[0]):
-                return self._here(LEDGER), ""  # a ledger older than witnesses
             else:
-                seen = ("", self.git.remote_refs(WITNESS).get(WITNESS, ""))
+                signs = self.signs()
+                if LEDGER in signs and WITNESS not in signs and self.git.fetch(_BOTH[0]):
+                    return self._here(LEDGER), ""  # a ledger older than witnesses
+                seen = ("", signs.get(WITNESS, ""))
             if seen[0] == seen[1]:
                 break
+        if not seen[0]:
+            _check_beginning(sorted(signs))
         return seen
 
     def _here(self, ref: str) -> str:
@@ -143,21 +149,11 @@ class Ledger:
     def _rest(self, turn: int) -> None:
         self.pause(self.jitter() * min(2.0, 0.05 * 2**turn))
 
-    def _check_beginning(self) -> None:
-        """A repository without a ledger never had one, or epochs would begin again at 1."""
-        signs = self.signs()
-        if signs and LEDGER not in signs:  # it may have begun between our two looks
-            more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
-            raise LedgerError(
-                f"{LEDGER} is gone: {', '.join(signs[:3])}{more} show that there was one. A new "
-                f"one would give out the same epochs again: {WAY_OUT}"
-            )
-
-    def signs(self) -> list[str]:
-        """The remote's refs that only a factory makes."""
+    def signs(self) -> dict[str, str]:
+        """The remote's refs that only a factory makes, and their commits."""
         there = self.git.remote_refs("refs/ao/*", f"refs/heads/{self.branches}*")
         task = re.compile(rf"refs/heads/{re.escape(self.branches)}[1-9]\d*(-\d+)?|refs/ao/.+")
-        return sorted(ref for ref in there if task.fullmatch(ref))
+        return {ref: oid for ref, oid in there.items() if task.fullmatch(ref)}
 
     def _check_forward(self, book: Book) -> None:
         """Somebody else moved the ledger: forward, or away from what we wrote?"""
@@ -379,6 +375,16 @@ def _changes(old: Book, new: Book) -> tuple[dict[str, bytes], list[str]]:
     if old.fleet != new.fleet or not old.tasks:
         changed[FLEET] = as_json(new.fleet)
     return changed, [path_of(number) for number in old.tasks if number not in new.tasks]
+
+
+def _check_beginning(signs: Sequence[str]) -> None:
+    """A repository without a ledger never had one, or epochs would begin again at 1."""
+    if signs:
+        more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
+        raise LedgerError(
+            f"{LEDGER} is gone: {', '.join(signs[:3])}{more} show that there was one. A new "
+            f"one would give out the same epochs again: {WAY_OUT}"
+        )
 
 
 def fault_of(entry: Entry) -> str | None:

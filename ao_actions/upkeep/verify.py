@@ -78,7 +78,7 @@ def inspect(ledger: Ledger, refs: dict[str, str], max_parallel: int | None = Non
 def _look_at_refs(ledger: Ledger, refs: dict[str, str]) -> list[Finding]:
     tip, witness = refs.get(LEDGER, ""), refs.get(WITNESS, "")
     if not tip:
-        signs = ledger.signs()
+        signs = sorted(ledger.signs())
         what = f"is not there, but {', '.join(signs[:3])} show that it was"
         return [Finding(kind=Kind.GONE, ref=LEDGER, commit=witness, what=what)] if signs else []
     if witness in ("", tip) or ledger.is_ancestor(witness, tip):
