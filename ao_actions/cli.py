@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `--help` stays fast.
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from ao_actions.commands.attempt import meter, work
 from ao_actions.commands.cleanup import cleanup
 from ao_actions.commands.connection import client_of, ledger_of, opened
 from ao_actions.commands.install import init, upgrade
+from ao_actions.commands.ledger import ledger as ledger_group
 from ao_actions.commands.terminal import JSON, REPOSITORY
 from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
 from ao_actions.errors import AoError, ConfigError, PortInUseError, ToolMissingError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,6 +106,7 @@ def add(repository: str | None, as_json: bool, issues: tuple[str, ...]) -> None:
 
 
 cli.add_command(cleanup)
+cli.add_command(ledger_group)
 cli.add_command(meter)
 cli.add_command(work)
 
@@ -275,3 +280,11 @@ def main() -> None:
 
         annotate("error", str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL and "No usable temporary directory" not in str(error):
+            raise
+        from ao_actions.runtime import annotate
+
+        where = f" ({error.filename})" if error.filename else ""
+        annotate("error", f"nothing more can be written here: {error.strerror}{where}")
+        sys.exit(AoError.exit_code)

@@ -13,6 +13,7 @@ import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,11 @@ MEMORY = 2 * 1024**3
 FILE = 1024**3
 OUTPUT = 128 * 1024**2
 
+
+WHOLE = 2**31 - 1  # a depth: the whole history, also into a shallow repository (git-fetch(1))
+
+# `merge-tree --write-tree`; for the ledger 2.30 would do (`push --atomic` with leases)
+OLDEST = (2, 38)
 
 # Of our environment; the token that it needs comes by configuration.
 _NOT_FOR_GIT = ("GITHUB_TOKEN", "GH_TOKEN", "AO_PUSH_TOKEN", "AO_METER", "ACTIONS_RUNTIME_TOKEN")
@@ -138,7 +144,7 @@ class Git:
         done = self.attempt(*args, input=input, identity=identity, env=env)
         if done.code != 0:
             message = done.err.strip().splitlines()
-            last = message[-1] if message else f"exit code {done.code}"
+            last = message[-1] if message else _ending(done.code)
             raise GitError(f"git {args[0]}: {last}", output=done.err)
         return done.text
 
@@ -306,7 +312,27 @@ class Git:
 
     def _explain(self, verb: str, err: str) -> str:
         lines = [line for line in err.strip().splitlines() if line]
+        if "mismatched algorithms" in err:
+            lines.append("it names objects by SHA-256, which ao-actions cannot work with")
         return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}"
+
+
+def check_version() -> None:
+    """:raises ToolMissingError: there is no git, or one that is too old for what we do"""
+    said = Git(Path.cwd()).attempt("--version").text
+    found = re.search(r"(\d+)\.(\d+)[\w.]*", said)
+    if found is not None and (int(found[1]), int(found[2])) < OLDEST:
+        raise ToolMissingError(
+            f"git {found[0]} is too old: install git {OLDEST[0]}.{OLDEST[1]} or newer and put it "
+            "on PATH"
+        )
+
+
+def _ending(code: int) -> str:
+    """Why a command ended that said nothing (GitPython: a signal is a negative code)."""
+    if code == -signal.SIGXFSZ:
+        return "a file would have become larger than this process may write"
+    return f"it was ended by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 @functools.cache

@@ -1,35 +1,47 @@
 """The ledger: our only store, in git refs outside branches and tags (design 3).
 
 `refs/ao/ledger` holds one JSON file per live task and `fleet.json`; `refs/ao/finished` the
-records of finished tasks. A write is a compare-and-swap: a child of the tip that was read,
-pushed under a lease on that tip. A refused push means that somebody else moved it: read,
-decide again, push again.
+records of finished tasks. `refs/ao/witness` is where we left the ledger last: who moves, deletes
+or rolls back the one leaves the other (ADR 0017). A write is a compare-and-swap: a child of the
+tip that was read, pushed under a lease on that tip. A refused push means that somebody else
+moved it: read, decide again, push again.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import random
+import re
 import secrets
-import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
-from ao_actions.core import actions, codec, transitions
-from ao_actions.core.model import SCHEMA, Book, Fleet, TaskRecord
+from ao_actions.bookfiles import (
+    FINISHED,
+    FLEET,
+    LARGEST,
+    LEDGER,
+    WAY_OUT,
+    WITNESS,
+    as_json,
+    book_from,
+    check_counter,
+    epochs,
+    fleet_from,
+    ours,
+    path_of,
+    record_from,
+)
+from ao_actions.core import actions, transitions
+from ao_actions.core.model import Book, TaskRecord
 from ao_actions.core.policy import Policy
-from ao_actions.core.upgrade import upgraded
 from ao_actions.errors import GitError, LedgerError
-from ao_actions.git import BOT, Git, porcelain_reasons
+from ao_actions.git import BOT, WHOLE, Git, porcelain_reasons
 
-LEDGER = "refs/ao/ledger"
-FINISHED = "refs/ao/finished"
 TRIES = 12
+LOOKS = 4  # at refs that were seen between two steps of somebody's push
+_BOTH = (f"+{LEDGER}:{LEDGER}", f"+{WITNESS}:{WITNESS}")
 
 
 class PushRefusedError(GitError):
@@ -38,10 +50,21 @@ class PushRefusedError(GitError):
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The ledger at one commit ("" before the first one)."""
+    """The ledger at one commit ("" before the first one), and where its witness is."""
 
     oid: str
     book: Book
+    witness: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as git has it: `size` is None for what is no file (a submodule)."""
+
+    mode: str
+    oid: str
+    size: int | None
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +92,11 @@ class Ledger:
 
     `nonce` makes each commit unique: two writers must never make the same commit, for git
     calls a push of what is there already a success. `pause` and `jitter` are for the retries.
+    `branches` is how the names of tasks' branches begin.
     """
 
     git: Git
+    branches: str = "ao/"
     nonce: Callable[[], str] = field(default=lambda: secrets.token_hex(8))
     pause: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
@@ -81,90 +106,183 @@ class Ledger:
     def read(self) -> Tip:
         """The ledger as it is now.
 
-        :raises LedgerError: it is of a newer version, damaged, or was rolled back
+        :raises LedgerError: it is of a newer version, damaged, deleted, or was rolled back
         :raises GitError: the remote did not answer
         """
-        if not self.git.fetch(f"+{LEDGER}:{LEDGER}"):
+        oid, witness = self._refs()
+        if not oid:
             return Tip("", Book())
-        oid, files = self._files(LEDGER)
-        return Tip(oid, book_from(files))
+        files = self.files(oid)
+        book = book_from(files)
+        if witness not in ("", oid):
+            self._check_forward(book)
+        return Tip(oid, book, witness)
+
+    def _refs(self) -> tuple[str, str]:
+        """Fetch ledger and witness. They differ while somebody's push is between the two, so one
+        look is not enough then.
+
+        :raises LedgerError: there is no ledger, but there was one
+        """
+        seen = ("", "")
+        signs: dict[str, str] = {}
+        for turn in range(LOOKS):
+            if turn:
+                self._rest(turn)
+            if self.git.fetch(*_BOTH):
+                seen = (self._here(LEDGER), self._here(WITNESS))
+            else:
+                signs = self.signs()
+                if LEDGER in signs and WITNESS not in signs and self.git.fetch(_BOTH[0]):
+                    return self._here(LEDGER), ""  # a ledger older than witnesses
+                seen = ("", signs.get(WITNESS, ""))
+            if seen[0] == seen[1]:
+                break
+        if not seen[0]:
+            _check_beginning(sorted(signs))
+        return seen
+
+    def _here(self, ref: str) -> str:
+        """The commit of a ref that was fetched."""
+        return self.git.run("rev-parse", ref)
+
+    def _rest(self, turn: int) -> None:
+        self.pause(self.jitter() * min(2.0, 0.05 * 2**turn))
+
+    def signs(self) -> dict[str, str]:
+        """The remote's refs that only a factory makes, and their commits."""
+        there = self.git.remote_refs("refs/ao/*", f"refs/heads/{self.branches}*")
+        task = re.compile(rf"refs/heads/{re.escape(self.branches)}[1-9]\d*(-\d+)?|refs/ao/.+")
+        return {ref: oid for ref, oid in there.items() if task.fullmatch(ref)}
+
+    def _check_forward(self, book: Book) -> None:
+        """Somebody else moved the ledger: forward, or away from what we wrote?"""
+        self.git.fetch(*_BOTH, depth=WHOLE)
+        kept = self.is_ancestor(WITNESS, LEDGER)
+        before = fleet_from(self.files(WITNESS)).epoch if kept else 0
+        if not kept or before > book.fleet.epoch:
+            raise LedgerError(
+                f"{LEDGER} was rolled back, or moved by force: {WITNESS} is where ao-actions left "
+                f"it; {WAY_OUT}"
+            )
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether a commit that was fetched goes on from another, or is that one."""
+        return self.git.attempt("merge-base", "--is-ancestor", old, new).code == 0
 
     def recall(self, tip: Tip, issues: Iterable[int]) -> Tip:
-        """The same tip with the finished records of these issues, where there are any."""
+        """The same tip with the finished records of these issues, where there are any.
+
+        :raises LedgerError: one is damaged, or the finished records are gone
+        """
         wanted = [number for number in issues if number not in tip.book.finished]
-        if not wanted or not self.git.fetch(f"+{FINISHED}:{FINISHED}"):
+        if not wanted or not self._fetch_finished(tip):
             return tip
-        _, files = self._files(FINISHED)
-        found = {
-            number: record_from(files[_path(number)], _path(number))
-            for number in wanted
-            if _path(number) in files
-        }
-        _check_counter(tip.book.fleet, found.values())
-        book = Book(
-            fleet=tip.book.fleet, tasks=tip.book.tasks, finished={**tip.book.finished, **found}
+        files = self.some_files(FINISHED, [path_of(number) for number in wanted])
+        records = [record_from(content, path, FINISHED) for path, content in files.items()]
+        found = {record.issue: record for record in records}
+        check_counter(tip.book.fleet, found.values())
+        book = replace(tip.book, finished={**tip.book.finished, **found})
+        return replace(tip, book=book)
+
+    def _fetch_finished(self, tip: Tip) -> bool:
+        """False where no task has finished yet: then all epochs are accounted for.
+
+        :raises LedgerError: the finished records are gone
+        """
+        for turn in range(LOOKS):
+            if self.git.fetch(f"+{FINISHED}:{FINISHED}"):
+                return True
+            if len(epochs(tip.book.tasks.values())) >= tip.book.fleet.epoch:
+                return False
+            self._rest(turn)
+        raise LedgerError(
+            f"{FINISHED} is gone: {tip.book.fleet.epoch} epochs were given out, and the live tasks "
+            f"do not account for all; {WAY_OUT}"
         )
-        return Tip(tip.oid, book)
 
     def history(self) -> dict[int, TaskRecord]:
         """The records of all finished tasks: for reports."""
         if not self.git.fetch(f"+{FINISHED}:{FINISHED}"):
             return {}
-        _, files = self._files(FINISHED)
-        records = (record_from(content, path) for path, content in files.items())
+        files = self.files(FINISHED)
+        records = (record_from(content, path, FINISHED) for path, content in files.items())
         return {record.issue: record for record in records}
 
-    def _files(self, ref: str) -> tuple[str, dict[str, bytes]]:
-        """The commit of a ref that was fetched, and its files."""
-        archive = self.git.attempt("archive", "--format=tar", ref)
-        if archive.code != 0:
-            raise LedgerError(f"{ref} cannot be read: {archive.err.strip()}")
-        files: dict[str, bytes] = {}
-        with tarfile.open(fileobj=io.BytesIO(archive.out)) as tar:
-            oid = tar.pax_headers["comment"]  # git puts the commit there
-            for member in tar:
-                content = tar.extractfile(member) if member.isfile() else None
-                if content is not None:
-                    files[member.name] = content.read()
-        return oid, files
+    def entries(self, commit: str) -> list[Entry]:
+        """What is in a commit that was fetched.
+
+        :raises LedgerError: it cannot be read
+        """
+        done = self.git.attempt("ls-tree", "-r", "-z", "--long", "--full-tree", commit)
+        if done.code != 0:
+            raise LedgerError(f"{commit} cannot be read: {done.err.strip()}")
+        found = []
+        for line in done.out.decode(errors="surrogateescape").split("\0")[:-1]:
+            words, path = line.split("\t", 1)
+            mode, _, oid, size = words.split()
+            found.append(Entry(mode, oid, int(size) if size != "-" else None, path))
+        return found
+
+    def files(self, commit: str) -> dict[str, bytes]:
+        """The contents of the ledger's own files in a commit that was fetched.
+
+        :raises LedgerError: one is no plain file, or too large
+        """
+        entries = [entry for entry in self.entries(commit) if ours(entry.path)]
+        for entry in entries:
+            fault = fault_of(entry)
+            if fault is not None:
+                raise LedgerError(f"{commit}:{entry.path} {fault}: {WAY_OUT}")
+        try:
+            contents = self.git.blobs(entry.oid for entry in entries)
+        except GitError as error:
+            raise LedgerError(f"{commit} cannot be read: {error}") from None
+        return {e.path: content or b"" for e, content in zip(entries, contents, strict=True)}
+
+    def some_files(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+        """The contents of those of these files that are there."""
+        contents = self.git.blobs(f"{commit}:{path}" for path in paths)
+        return {path: c for path, c in zip(paths, contents, strict=True) if c is not None}
 
     # ---- writing ---------------------------------------------------------------------------
 
     def draft(self, tip: Tip, book: Book, lines: Sequence[str], *, at: datetime) -> Draft:
         """Commit the change from `tip.book` to `book`; `lines` say what happened."""
         hot, gone = _changes(tip.book, book)
-        moves = {
-            LEDGER: (
-                tip.oid,
-                self._commit(LEDGER, tip.oid, changed=hot, gone=gone, lines=lines, at=at),
-            )
-        }
+        new = self.commit(LEDGER, tip.oid, changed=hot, gone=gone, lines=lines, at=at)
+        moves = {LEDGER: (tip.oid, new), WITNESS: (tip.witness, new)}
         done = {
-            _path(number): _json(record)
+            path_of(number): as_json(record)
             for number, record in book.finished.items()
             if tip.book.finished.get(number) != record
         }
         if done:
-            self.git.fetch(f"+{FINISHED}:{FINISHED}")
-            old = self.git.attempt("rev-parse", "--verify", "--quiet", FINISHED).text
-            moves[FINISHED] = (
-                old,
-                self._commit(FINISHED, old, changed=done, gone=(), lines=lines, at=at),
-            )
-        return Draft(Tip(moves[LEDGER][1], book), moves)
+            old = self._here(FINISHED) if self._fetch_finished(tip) else ""
+            ended = self.commit(FINISHED, old, changed=done, lines=lines, at=at)
+            moves[FINISHED] = (old, ended)
+        return Draft(Tip(new, book, new), moves)
 
-    def _commit(
+    def commit(
         self,
         ref: str,
         parent: str,
         *,
         changed: Mapping[str, bytes],
-        gone: Iterable[str],
+        gone: Iterable[str] = (),
+        moved: Iterable[tuple[str, str]] = (),
+        tree: str = "",
         lines: Sequence[str],
+        trailers: Sequence[str] = (),
         at: datetime,
     ) -> str:
-        """One commit on `parent`, by one `git fast-import`: no index and no work tree."""
-        message = "\n".join([_subject(lines), "", *lines, "", f"Nonce: {self.nonce()}", ""])
+        """One commit on `parent`, by one `git fast-import`: no index and no work tree.
+
+        It begins with the files of `parent`, or of `tree`; then `moved` (old path, new path) is
+        done, then `gone`, then `changed`.
+        """
+        ends = [*trailers, f"Nonce: {self.nonce()}", ""]
+        message = "\n".join([_subject(lines), "", *lines, "", *ends])
         scratch = ref.replace("refs/ao/", "refs/draft/")
         stamp = f"{int(at.timestamp())} +0000"
         parts = [
@@ -172,7 +290,9 @@ class Ledger:
             _data(message.encode()),
             f"from {parent}\n".encode() if parent else b"",
         ]
-        parts += [f"D {path}\n".encode() for path in gone]
+        parts += [f'M 040000 {tree} ""\n'.encode()] if tree else []
+        parts += [f"R {_quoted(old)} {_quoted(new)}\n".encode() for old, new in moved]
+        parts += [f"D {_quoted(path)}\n".encode() for path in gone]
         for path, content in changed.items():
             parts += [f"M 100644 inline {path}\n".encode(), _data(content)]
         parts.append(b"get-mark :1\n")
@@ -231,7 +351,7 @@ class Ledger:
             draft = self.draft(known, book, [actions.describe(s) for s in steps], at=clock())
             if self.push(draft):
                 return Written(draft.tip, plan)
-            self.pause(self.jitter() * min(2.0, 0.05 * 2**turn))
+            self._rest(turn)
         raise LedgerError(
             f"{LEDGER} was moved by others {tries} times in a row: the next pass tries again"
         )
@@ -243,77 +363,43 @@ def _newcomers(tip: Tip, steps: Iterable[actions.Transition]) -> list[int]:
     return [number for number in claims if number not in tip.book.tasks]
 
 
-# ---- files and records ---------------------------------------------------------------------
-
-
-def book_from(files: Mapping[str, bytes]) -> Book:
-    """The book from the ledger's files.
-
-    :raises LedgerError: a file is damaged or newer, or the epoch counter fell
-    """
-    fleet = _decode(Fleet, files.get("fleet.json", b"{}"), "fleet.json")
-    tasks = {}
-    for path in sorted(files):
-        if path.startswith("tasks/"):
-            record = record_from(files[path], path)
-            tasks[record.issue] = record
-    _check_counter(fleet, tasks.values())
-    return Book(fleet=fleet, tasks=tasks)
-
-
-def _check_counter(fleet: Fleet, records: Iterable[TaskRecord]) -> None:
-    highest = max((record.epoch for record in records), default=0)
-    if highest > fleet.epoch:
-        raise LedgerError(
-            f"{LEDGER}: a task has epoch {highest}, but the counter in fleet.json is at "
-            f"{fleet.epoch}. The ledger was rolled back; nothing was changed. Restore the newer "
-            f"commit of {LEDGER}, or set fleet.json's epoch to at least {highest}."
-        )
-
-
-def record_from(content: bytes, path: str) -> TaskRecord:
-    record: TaskRecord = _decode(TaskRecord, content, path)
-    if path != _path(record.issue):
-        raise LedgerError(f"{LEDGER}:{path} is of task {record.issue}: nothing was changed")
-    return record
-
-
-@lru_cache(maxsize=4096)  # records are frozen, and a pass may read the ledger many times
-def _decode(kind: type[Any], content: bytes, path: str) -> Any:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise LedgerError(f"{LEDGER}:{path} is not JSON ({error}): nothing was changed") from None
-    schema = value.get("schema", SCHEMA) if isinstance(value, dict) else None
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise LedgerError(
-            f"{LEDGER}:{path} has schema {schema}, this version knows {SCHEMA}: "
-            "nothing was changed. Upgrade ao-actions (`uses:` in .github/workflows/ao-*.yml)."
-        )
-    try:
-        return codec.decode(kind, upgraded(value))
-    except codec.DecodeError as error:
-        raise LedgerError(f"{LEDGER}:{path}: {error}: nothing was changed") from None
+# ---- commits and refusals -------------------------------------------------------------------
 
 
 def _changes(old: Book, new: Book) -> tuple[dict[str, bytes], list[str]]:
     changed = {
-        _path(number): _json(record)
+        path_of(number): as_json(record)
         for number, record in new.tasks.items()
         if old.tasks.get(number) != record
     }
     if old.fleet != new.fleet or not old.tasks:
-        changed["fleet.json"] = _json(new.fleet)
-    return changed, [_path(number) for number in old.tasks if number not in new.tasks]
+        changed[FLEET] = as_json(new.fleet)
+    return changed, [path_of(number) for number in old.tasks if number not in new.tasks]
 
 
-def _path(issue: int) -> str:
-    """A hundred folders: no folder meets GitHub's advice of 3,000 entries before 300,000."""
-    return f"tasks/{issue % 100:02}/{issue}.json"
+def _check_beginning(signs: Sequence[str]) -> None:
+    """A repository without a ledger never had one, or epochs would begin again at 1."""
+    if signs:
+        more = f" and {len(signs) - 3} more" if len(signs) > 3 else ""
+        raise LedgerError(
+            f"{LEDGER} is gone: {', '.join(signs[:3])}{more} show that there was one. A new "
+            f"one would give out the same epochs again: {WAY_OUT}"
+        )
 
 
-def _json(record: TaskRecord | Fleet) -> bytes:
-    return (json.dumps(codec.encode(record), indent=1, sort_keys=True) + "\n").encode()
+def fault_of(entry: Entry) -> str | None:
+    """Why git's entry cannot be one of our files, whatever is in it."""
+    if entry.mode != "100644" or entry.size is None:
+        kinds = {"120000": "a symbolic link", "160000": "a submodule", "100755": "a program"}
+        return f"is {kinds.get(entry.mode, entry.mode)}, not a plain file"
+    if entry.size > LARGEST:
+        return f"has {entry.size} bytes, more than {LARGEST}"
+    return None
+
+
+def _quoted(path: str) -> str:
+    """As fast-import takes a path that people may have named."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def _data(content: bytes) -> bytes:

@@ -1,83 +1,31 @@
 """The ledger in real repositories: what is read, written, refused and retried."""
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
 from ao_actions.core import actions
 from ao_actions.core.model import Book, Fleet, Outcome, Phase
 from ao_actions.errors import GitError, LedgerError
 from ao_actions.git import Done, Git, Remote
-from ao_actions.ledger import FINISHED, LEDGER, Ledger, Tip
+from ao_actions.ledger import Ledger, Tip
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release
-
-
-@dataclass
-class Hub:
-    """A bare repository, and what is in it."""
-
-    path: Path
-
-    def git(self, *args: str, stdin: str | None = None) -> str:
-        done = subprocess.run(
-            ["git", *args], cwd=self.path, input=stdin, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    def refs(self) -> dict[str, str]:
-        lines = self.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        return dict(line.split(" ", 1) for line in lines)
-
-    def log(self, ref: str = LEDGER) -> list[str]:
-        return self.git("log", "--format=%s", ref).splitlines()
-
-    def files(self, ref: str = LEDGER) -> list[str]:
-        return self.git("ls-tree", "-r", "--name-only", ref).splitlines()
-
-    def file(self, path: str, ref: str = LEDGER) -> dict:
-        return json.loads(self.git("show", f"{ref}:{path}"))
-
-    def put(self, files: Mapping[str, str], ref: str = LEDGER) -> str:
-        """A commit with exactly these files, as if somebody had written them by hand."""
-        tree = ""
-        commands = [f"commit {ref}\ncommitter x <x@y> 0 +0000\ndata 0\ndeleteall"]
-        for path, content in files.items():
-            size = len(content.encode())
-            tree += f"M 100644 inline {path}\ndata {size}\n{content}\n"
-        self.git("fast-import", "--quiet", "--force", stdin="\n".join([*commands, tree]))
-        return self.git("rev-parse", ref)
+from tests.hub import Hub, Writer, make_hub, make_writer, write
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
-    path = tmp_path / "hub.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=True)
-    return Hub(path)
-
-
-Writer = Callable[..., Ledger]
+    return make_hub(tmp_path)
 
 
 @pytest.fixture
 def writer(tmp_path: Path, hub: Hub) -> Writer:
-    """A ledger with its own scratch repository; `git` may be another kind of `Git`."""
-    numbers = count()
-
-    def make(git: type[Git] = Git, **given: object) -> Ledger:
-        scratch = git.scratch(tmp_path / f"writer{next(numbers)}.git", Remote(str(hub.path)))
-        options = {"pause": lambda _seconds: None, "jitter": lambda: 1.0, **given}
-        return Ledger(scratch, **options)  # type: ignore[arg-type]
-
-    return make
-
-
-def write(ledger: Ledger, *steps: actions.Action, tries: int = 3):
-    return ledger.transact(lambda _tip: steps, POLICY, clock=lambda: NOW, tries=tries)
+    return make_writer(tmp_path, hub)
 
 
 def claim_next(issue: int) -> Callable[[Tip], tuple[actions.Action, ...]]:
@@ -290,7 +238,7 @@ def test_two_writers_of_the_same_change_never_both_win(hub: Hub, writer: Writer)
         True,
         False,
     ]
-    assert hub.refs() == {LEDGER: drafts[0].tip.oid}
+    assert hub.refs() == dict.fromkeys((LEDGER, WITNESS), drafts[0].tip.oid)
 
 
 def test_with_one_nonce_they_would(writer: Writer) -> None:
@@ -332,7 +280,7 @@ class CutGit(Git):
 def test_a_push_whose_answer_is_lost_is_known_to_be_done(hub: Hub, writer: Writer) -> None:
     written = write(writer(DeafGit), to_claim(42))
     assert written.plan == (to_claim(42),)
-    assert hub.refs() == {LEDGER: written.tip.oid}
+    assert hub.refs() == dict.fromkeys((LEDGER, WITNESS), written.tip.oid)
     assert len(hub.log()) == 1
 
 
@@ -429,11 +377,11 @@ FLEET = '{"schema": 1, "epoch": 3}'
         ),
         pytest.param(
             {"fleet.json": '{"epoch": 2}', "tasks/42/42.json": a_file()},
-            r"a task has epoch 3, but the counter in fleet.json is at 2. The ledger was rolled",
+            r"a task has epoch 3, but the counter in fleet.json is at 2: the ledger was rolled",
             id="the counter fell",
         ),
         pytest.param(
-            {"tasks/42/42.json": a_file()}, r"the counter in fleet.json is at 0", id="no counter"
+            {"tasks/42/42.json": a_file()}, r"has no fleet.json, and so no epoch", id="no counter"
         ),
         pytest.param(
             {"fleet.json": FLEET, "tasks/43/43.json": a_file()},
@@ -474,8 +422,8 @@ def test_an_older_record_is_read_and_rewritten(hub: Hub, writer: Writer) -> None
 
 
 def test_other_files_are_left_alone(hub: Hub, writer: Writer) -> None:
-    hub.put({"fleet.json": FLEET, "README": "hello"})
-    write(writer(), to_claim(42, epoch=4))
+    hub.put({"fleet.json": '{"epoch": 0}', "README": "hello"})
+    write(writer(), to_claim(42))
     assert hub.files() == ["README", "fleet.json", "tasks/42/42.json"]
 
 
@@ -486,7 +434,7 @@ def test_a_damaged_object_store_is_named(tmp_path: Path, hub: Hub, writer: Write
     for file in (ledger.git.directory / "objects").rglob("*.pack"):
         file.unlink()
     with pytest.raises(LedgerError, match=f"{LEDGER} cannot be read"):
-        ledger._files(LEDGER)
+        ledger.files(LEDGER)
 
 
 def test_records_are_readable_by_people(hub: Hub, writer: Writer) -> None:

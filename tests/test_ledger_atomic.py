@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from ao_actions import publish
+from ao_actions.bookfiles import LEDGER
 from ao_actions.config import Config
 from ao_actions.core.model import Outcome, Phase, Reply, Spent
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
-from ao_actions.ledger import LEDGER, Ledger, Tip
+from ao_actions.ledger import Ledger, Tip
 from ao_actions.publish import Publication, Verdict
 from ao_actions.runtime import Job
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release
@@ -96,9 +97,9 @@ class Attempt:
 
 def an_attempt(world: World, head: str = "", git: type[Git] = Git) -> Attempt:
     """The claim of epoch 1 on a branch at `head` ("": there is none yet)."""
+    world.write(to_claim(head=head))
     if head:
         world.git("update-ref", BRANCH, head)
-    world.write(to_claim(head=head))
     ledger = world.new_ledger(git)
     ledger.git.fetch("+refs/heads/main:refs/base", *([f"+{BRANCH}:refs/head"] if head else []))
     client: Any = SimpleNamespace(

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ao_actions.bookfiles import FINISHED, LEDGER
 from ao_actions.git import Git, Remote
-from ao_actions.ledger import FINISHED, LEDGER, Ledger
+from ao_actions.ledger import Ledger
 from tests import ledger_racers
 
 PROCESSES = 64

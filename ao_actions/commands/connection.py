@@ -41,13 +41,15 @@ def client_of(repository: str | None) -> Client:
 def opened(repository: str | None, push_token: str | None = None) -> tuple[Config, Client, Ledger]:
     """Configuration, GitHub and ledger, from the checkout and the environment."""
     from ao_actions import config
+    from ao_actions.git import check_version
 
     settings = config.load(Path.cwd())
     client = client_of(repository)
-    return settings, client, ledger_of(client, push_token)
+    check_version()
+    return settings, client, ledger_of(client, push_token, settings.branch_prefix)
 
 
-def ledger_of(client: Client, push_token: str | None = None) -> Ledger:
+def ledger_of(client: Client, push_token: str | None = None, branches: str = "ao/") -> Ledger:
     import tempfile
 
     from ao_actions import runtime
@@ -59,4 +61,4 @@ def ledger_of(client: Client, push_token: str | None = None) -> Ledger:
     remote = Remote(client.address.repository(client.repository), push_token or client.token)
     git = Git.scratch(Path(scratch.name) / "ledger.git", remote)
     runtime.hurry(git.patience)
-    return Ledger(git)
+    return Ledger(git, branches)

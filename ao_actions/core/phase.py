@@ -361,7 +361,7 @@ def _always(_task: Task, _policy: Policy) -> str | None:
 def restarted(record: TaskRecord | None, task: Task) -> bool:
     """A human put the label on again, or said `/ao retry`, after the task had stopped or its
     last attempt ended."""
-    if record is None or not record.attempts:
+    if record is None or not (record.attempts or record.stop):
         return False
     since = record.stop.at if record.stop else record.attempts[-1].ended_at
     asked = (task.issue.labelled_at, record.retried_at)

@@ -189,8 +189,10 @@ class Client:
         """
         url = self._url(path)
         answer = self._send(verb, url, parameters, body)
-        if 0 < answer.status < 400 or answer.status in accept:
+        if 0 < answer.status < 300 or answer.status in accept:
             return answer.status, _json(verb, url, answer)
+        if 300 <= answer.status < 400:
+            raise self._moved(verb, url, answer.status)
         raise self._failure(verb, url, answer)
 
     def _url(self, path: str) -> str:
@@ -350,6 +352,14 @@ class Client:
         silent = f"{self.address.api} does not answer {verb} {url} ({answer.text})"
         said = silent if status == 0 else f"{verb} {url}: {status} {message}"
         return ForgeError(said, status=status, unknown=status == 0 or status >= 500)
+
+    def _moved(self, verb: str, url: str, status: int) -> ForgeError:
+        """A read is sent on to where a repository is now, a write is not done (GitHub: 307)."""
+        return ForgeError(
+            f"{verb} {url}: {self.repository} was renamed or transferred, so this was not done. "
+            "GitHub's next run has the new name; elsewhere name it with --repository",
+            status=status,
+        )
 
     def _missing(self) -> NotFoundError:
         return NotFoundError(

@@ -38,6 +38,8 @@ def sweep(client: Client, book: Book, policy: Policy) -> Snapshot:
     chunks = [live[i : i + ALIASES] for i in range(0, len(live), ALIASES)] or [[]]
     answers = [_query(client, chunk, policy, first=n == 0) for n, chunk in enumerate(chunks)]
     repository = {key: value for answer in answers for key, value in answer.items()}
+    # GraphQL follows a rename, but REST answers a write with a redirect: go on by the new name.
+    client.repository = repository.get("nameWithOwner") or client.repository
     issues = {node["number"]: nodes.issue(node) for node in repository["issues"]["nodes"]}
     issues |= {record.issue: nodes.task_issue(repository, record, policy) for record in live}
     return Snapshot(
@@ -100,7 +102,7 @@ def _query(
     )
     head = "query Sweep($owner: String!, $name: String!"
     head += ", $label: String!, $after: String)" if first else ")"
-    body = f"defaultBranchRef {{ name }}\n{issues if first else ''}\n{aliases}"
+    body = f"nameWithOwner defaultBranchRef {{ name }}\n{issues if first else ''}\n{aliases}"
     query = f"{head} {{ repository(owner: $owner, name: $name) {{ {body} }} }}"
     owner, name = client.repository.split("/", 1)
     variables: dict[str, Any] = {"owner": owner, "name": name}

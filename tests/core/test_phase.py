@@ -815,6 +815,7 @@ def test_an_outside_name_cannot_speak_in_our_sentences() -> None:
         pytest.param(PUBLISHED, ago(60), False, id="labelled at the end of the last attempt"),
         pytest.param(STOPPED, ago(55), False, id="labelled after the attempt, before the stop"),
         pytest.param(STOPPED, ago(49), True, id="labelled after the stop"),
+        pytest.param(a_record(stop=a_stop()), ago(49), True, id="after a stop without an attempt"),
     ],
 )
 def test_restarted(record, labelled_at, expected) -> None:

@@ -14,9 +14,9 @@ import httpx
 import pytest
 import yaml
 
+from ao_actions.bookfiles import FINISHED, LEDGER
 from ao_actions.errors import GitError
 from ao_actions.git import Git, Remote
-from ao_actions.ledger import FINISHED, LEDGER
 from tests.integration.conftest import NAME, Factory, founded
 from tests.setup.cases import GOLDEN
 

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fnmatch import fnmatch
+from functools import partial
 from typing import Any
 
 from ao_actions.errors import ForgeError, GitError, NotFoundError
@@ -303,21 +305,30 @@ class SimGit:
         self.local: dict[str, str] = {}
 
     def fetch(self, *refspecs: str, depth: int | None = 1, filters: str | None = None) -> bool:
-        ref = refspecs[0].lstrip("+").partition(":")[0]
-        self._call(f"git fetch {ref}", ("no answer",))
-        oid = self.process.schedule.world.state.refs.get(ref)
-        if oid is not None:
-            self.local[ref] = oid
-        return oid is not None
+        """All of these refs, or none where one is missing."""
+        names = [spec.lstrip("+").partition(":")[0] for spec in refspecs]
+        self._call(f"git fetch {' '.join(names)}", ("no answer",))
+        refs = self.process.schedule.world.state.refs
+        if any(name not in refs for name in names):
+            return False
+        self.local |= {name: refs[name] for name in names}
+        return True
+
+    def run(self, *args: str) -> str:
+        assert args[0] == "rev-parse"
+        return self.local[args[-1]]
 
     def attempt(self, *args: str, **_given: Any) -> Done:
+        if args[0] == "merge-base":
+            old, new = (self.local.get(name, name) for name in args[2:])
+            return Done(0 if self.process.schedule.world.contains(new, old) else 1, b"", "")
         assert args[0] == "rev-parse"
         return Done(0, self.local.get(args[-1], "").encode(), "")
 
     def remote_refs(self, *patterns: str) -> dict[str, str]:
         self._call("git ls-remote", ("no answer",))
         refs = self.process.schedule.world.state.refs
-        return {ref: refs[ref] for ref in patterns if ref in refs}
+        return {ref: oid for ref, oid in refs.items() if any(map(partial(fnmatch, ref), patterns))}
 
     def push(self, moves: Mapping[str, tuple[str, str]]) -> Done:
         faults = ("lost before", "lost after", "lost after", "refused")
@@ -352,19 +363,25 @@ class SimLedger(Ledger):
         super().__init__(git, nonce=lambda: "n", pause=lambda _seconds: None, jitter=lambda: 0.5)
         self.world = process.schedule.world
 
-    def _files(self, ref: str) -> tuple[str, dict[str, bytes]]:
+    def files(self, commit: str) -> dict[str, bytes]:
         git: Any = self.git
-        oid = git.local[ref]
-        return oid, dict(self.world.commits[oid].files)
+        return dict(self.world.commits[git.local.get(commit, commit)].files)
 
-    def _commit(
+    def some_files(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+        there = self.files(commit)
+        return {path: there[path] for path in paths if path in there}
+
+    def commit(
         self,
         ref: str,
         parent: str,
         *,
         changed: Mapping[str, bytes],
-        gone: Iterable[str],
+        gone: Iterable[str] = (),
+        moved: Iterable[tuple[str, str]] = (),
+        tree: str = "",
         lines: Sequence[str],
+        trailers: Sequence[str] = (),
         at: datetime,
     ) -> str:
         files = {**(self.world.commits[parent].files if parent else {}), **changed}

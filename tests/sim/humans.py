@@ -7,7 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.sim.world import READY, STRANGER, WORK, WRITERS, Comment, Issue, Pull, Review, Thread
+from tests.sim.world import (
+    LEDGER,
+    READY,
+    STRANGER,
+    WITNESS,
+    WORK,
+    WRITERS,
+    Comment,
+    Issue,
+    Pull,
+    Review,
+    Thread,
+)
 
 if TYPE_CHECKING:
     from tests.sim.schedule import Schedule
@@ -52,7 +64,8 @@ def label(schedule: Schedule) -> str:
         schedule.world.unlabel(issue.number, READY)
         return f"takes the label off #{issue.number}"
     schedule.world.label(issue.number, READY, who)
-    schedule.laws.restarted(issue.number)
+    if who in WRITERS:
+        schedule.laws.restarted(issue.number)
     return f"@{who} puts the label on #{issue.number}"
 
 
@@ -91,7 +104,7 @@ def say(schedule: Schedule) -> str:
     issue, who = _issue(schedule), _person(schedule)
     words = schedule.chooser.pick(COMMANDS)
     schedule.world.say(issue.number, who, words)
-    if words == "/ao retry":
+    if words == "/ao retry" and who in WRITERS:
         schedule.laws.restarted(issue.number)
     return f"@{who} says {words!r} on #{issue.number}"
 
@@ -156,10 +169,11 @@ def rewind_branch(schedule: Schedule) -> str | None:
 
 
 def take_name(schedule: Schedule) -> str | None:
-    """A branch of somebody's that is called as the task's will be."""
+    """A branch of somebody's that is called as the task's will be. (Where no ledger is yet, it is
+    a sign of one that is gone, and a person is asked: ADR 0017.)"""
     issue, world = _issue(schedule), schedule.world
     name = f"ao/{issue.number}"
-    if world.branch(name) or schedule.laws.ever_ours(name):
+    if LEDGER not in world.state.refs or world.branch(name) or schedule.laws.ever_ours(name):
         return None
     mine = world.commit((world.branch("main"),), "bob", "Mine")
     world.move("bob", {f"refs/heads/{name}": ("", mine)})
@@ -268,7 +282,7 @@ def comment_on_pull(schedule: Schedule) -> str | None:
     who = _person(schedule)
     words = schedule.chooser.pick(("Please shorten it.", *COMMANDS))
     schedule.world.say(pull.number, who, words)
-    if words == "/ao retry" and pull.issue:
+    if words == "/ao retry" and who in WRITERS and pull.issue:
         schedule.laws.restarted(pull.issue)
     return f"@{who} says {words!r} on {pull.number}"
 
@@ -328,6 +342,34 @@ def delete_run(schedule: Schedule) -> str | None:
     return f"deletes run {gone}"
 
 
+# ---- the ledger ----------------------------------------------------------------------------
+
+
+def force_ledger(schedule: Schedule) -> str | None:
+    """Put it back to an older commit, or delete it."""
+    world = schedule.world
+    tip = world.state.refs.get(LEDGER, "")
+    if not tip or schedule.laws.forced:
+        return None
+    old = tip
+    for _ in range(schedule.chooser.pick((1, 2, 5, 99))):
+        old = next(iter(world.commits[old].parents), "") if old else old
+    world.move("bob", {LEDGER: (tip, old)})
+    return f"puts the ledger back to {old[:7] or 'nothing'}"
+
+
+def repair_ledger(schedule: Schedule) -> str | None:
+    """As `ao-actions ledger repair` does: go on from the witness."""
+    world = schedule.world
+    if not schedule.laws.forced:
+        return None
+    refs = world.state.refs
+    tip, witness = refs.get(LEDGER, ""), refs[WITNESS]
+    new = world.commit((witness,), "maya", "Repair", world.commits[witness].files)
+    world.move("maya", {LEDGER: (tip, new), WITNESS: (witness, new)})
+    return "repairs the ledger"
+
+
 TABLE: tuple[tuple[int, Callable[[Schedule], str | None]], ...] = (
     (3, new_issue),
     (4, label),
@@ -356,4 +398,6 @@ TABLE: tuple[tuple[int, Callable[[Schedule], str | None]], ...] = (
     (3, rerun),
     (2, dispatch_again),
     (1, delete_run),
+    (1, force_ledger),
+    (6, repair_ledger),
 )

@@ -13,13 +13,24 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.process import Process
-from tests.sim.world import BOT, READY, WORK, WRITERS, Comment, Issue, Run, State
+from tests.sim.world import (
+    BOT,
+    FINISHED,
+    LEDGER,
+    READY,
+    WITNESS,
+    WORK,
+    WRITERS,
+    Comment,
+    Issue,
+    Run,
+    State,
+)
 
 if TYPE_CHECKING:
     from tests.sim.schedule import Schedule
 
 Json = Any
-LEDGER, FINISHED = "refs/ao/ledger", "refs/ao/finished"
 STATUS = "<!-- ao:status -->"
 OURS = {"ao:working", "ao:review", "ao:needs-human", "ao:paused"}
 # where a task may rest: the phase, its label, and words one of which must name what it waits for
@@ -56,6 +67,7 @@ class Laws:
         self.reopened: set[int] = set()  # pull requests that a human opened again
         self.silenced: set[int] = set()  # issues of which a human deleted a comment
         self.money: Counter[str] = Counter()
+        self.forced = False  # the ledger is not as the factory left it
 
     def broken(self, law: str, *, unless: bool = False) -> None:
         if not unless:
@@ -92,7 +104,13 @@ class Laws:
                     self._published(who, branch, old, new, atomic=LEDGER in moves)
                 elif not new and branch in self.ours:
                     self.gone.add(branch)
-        if isinstance(who, Process) and LEDGER in moves:
+        if LEDGER not in moves:
+            return
+        if not isinstance(who, Process):
+            self.forced = WITNESS not in moves  # a human put it back, or mended that
+        elif self.forced:
+            self.broken(f"{who.name} goes on from a ledger that was put back")
+        else:
             self._written(who, *moves[LEDGER], finished=moves.get(FINISHED, ("", ""))[1])
 
     def _published(self, who: Process, branch: str, old: str, new: str, *, atomic: bool) -> None:
@@ -369,8 +387,6 @@ class Laws:
 
     def _waits(self, issue: Issue, record: Json, said: str, labels: set[str]) -> None:
         where = f"I6: #{issue.number} rests as {_phase(said)}"
-        if _phase(said) in CLAIMABLE and _labeller(issue)[1] not in WRITERS:
-            return  # a known gap: who may label, and not write, sets it aside, and nobody is told
         if record["claim"]:
             self.broken(f"{where} with a claim")
         label, words = RESTS.get(_phase(said), ("", ()))

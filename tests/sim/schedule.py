@@ -378,6 +378,7 @@ class Schedule:
     def _quiet(self) -> None:
         """Until a day goes by without anything to do; then everything must be waiting."""
         self.note("---- quiet ----")
+        humans.repair_ledger(self)
         at = passes = 0
         while at < len(QUIET) and not self.violations:
             self.pass_time(QUIET[at] * MINUTE)

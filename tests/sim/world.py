@@ -20,6 +20,7 @@ WRITERS = ("maya", "bob")
 STRANGER = "eve"
 READY = "ao:ready"
 WORK, RECONCILE, CI = "ao-work.yml", "ao-reconcile.yml", "ci.yml"
+LEDGER, FINISHED, WITNESS = "refs/ao/ledger", "refs/ao/finished", "refs/ao/witness"
 MEMORY = timedelta(seconds=60)  # for which old states can be shown
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ao_actions.bookfiles import LEDGER
 from ao_actions.errors import GitError, LedgerError
-from ao_actions.ledger import LEDGER
 from ao_actions.setup import labels
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, warn
 from ao_actions.setup.doctor.context import Context

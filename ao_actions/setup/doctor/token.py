@@ -7,6 +7,7 @@ import subprocess
 from datetime import UTC, datetime
 
 from ao_actions.errors import AuthError
+from ao_actions.git import OLDEST
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, warn
 from ao_actions.setup.doctor.context import Context
 
@@ -24,7 +25,6 @@ NEEDED = {
     "pull requests": "pulls?per_page=1",
     "actions": "actions/runs?per_page=1",
 }
-OLDEST_GIT = (2, 38)
 
 
 def _token(context: Context) -> Finding:
@@ -77,7 +77,7 @@ def _git(_context: Context) -> Finding:
     found = re.search(r"(\d+)\.(\d+)[\w.]*", done.stdout)
     if found is None:
         return unknown(f"git does not say its version: {done.stdout.strip()[:60]!r}", mend)
-    if (int(found[1]), int(found[2])) < OLDEST_GIT:
+    if (int(found[1]), int(found[2])) < OLDEST:
         return fail(f"git is {found[0]}", mend)
     return ok(f"git is {found[0]}")
 

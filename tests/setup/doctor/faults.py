@@ -417,7 +417,9 @@ FAULTS = (
     Fault(
         check="ledger",
         name="rolled back",
-        plant=lambda s: ledger(s, {"tasks/02/2.json": RECORD % (9, "null")}),
+        plant=lambda s: ledger(
+            s, {"fleet.json": '{"epoch": 0}', "tasks/02/2.json": RECORD % (9, "null")}
+        ),
         says="was rolled back",
     ),
     Fault(

@@ -1,0 +1,1 @@
+"""What keeps the ledger sound: its history, the check of it, repair, and compaction."""
