@@ -117,7 +117,7 @@ class Note:
 class Obey:
     """Do what somebody asks in a comment (`key`: what is said there is handled from now on).
 
-    `head` is the pull request's commit as they saw it; `replies` become owed.
+    `head` is the pull request's commit as they saw it; `said`: when; `replies` become owed.
     """
 
     line: ClassVar[str] = "task {0.issue}: {0.words}"
@@ -126,6 +126,7 @@ class Obey:
     login: str
     commands: tuple[Command, ...]
     head: str | None
+    said: datetime
     at: datetime
     replies: tuple[Reply, ...]
     because: str

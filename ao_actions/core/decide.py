@@ -206,9 +206,10 @@ def _why(verdict: Verdict, although: str | None) -> str:
 
 def _owner(task: Task, old: TaskRecord | None) -> str:
     """Who put the label on, or for a bot's whom it is assigned to; but an owner who is still
-    assigned stays accountable."""
+    assigned stays accountable, and so does one whose label somebody without rights put on again."""
     facts = task.issue.facts
-    if old is not None and (facts is None or old.owner in task.issue.assignees):
+    mine = old is not None and old.owner in task.issue.assignees
+    if old is not None and (mine or facts is None or not facts.trusted):
         return old.owner
     return facts.owner if facts else ""
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ao_actions.core import commands
+from ao_actions.core.model import TaskRecord
 from ao_actions.core.observed import Task, Touch
 
 # Commands that send an agent: whoever gives them answers for what it will be told.
@@ -38,12 +39,26 @@ def unread_in(task: Task) -> Touch | None:
     return unread(edits, (*marks, *_commanded(task)), task.trusted)
 
 
+def ended_at(record: TaskRecord | None) -> datetime | None:
+    """When the task stopped, or else its last attempt ended; None: neither has happened."""
+    if record is None or not (record.attempts or record.stop):
+        return None
+    return record.stop.at if record.stop else record.attempts[-1].ended_at
+
+
+def marked_again(task: Task) -> tuple[Touch, ...]:
+    """Who put the label on since then."""
+    since = ended_at(task.record)
+    return tuple(mark for mark in task.issue.marks if since is not None and mark.at > since)
+
+
 def logins(task: Task) -> frozenset[str]:
-    """Whose rights decide that."""
+    """Whose rights decide about changes and marks."""
     edits = _since_it_began(task)
     first = min((edit.at for edit in edits), default=None)
     marks = {mark.by for mark in task.issue.marks if first is not None and mark.at >= first}
-    return frozenset({edit.by for edit in edits} | marks)
+    again = {mark.by for mark in marked_again(task)}
+    return frozenset({edit.by for edit in edits} | marks | again)
 
 
 def _since_it_began(task: Task) -> tuple[Touch, ...]:

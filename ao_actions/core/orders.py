@@ -146,6 +146,7 @@ def _done(task: Task, order: Order, policy: Policy) -> actions.Obey | actions.Te
             login=order.author,
             commands=order.commands,
             head=task.pull.head if task.pull else None,
+            said=order.at,
             at=task.now,
             replies=(),
             because=f"@{order.author} asked for it",

@@ -359,13 +359,14 @@ def _always(_task: Task, _policy: Policy) -> str | None:
 
 
 def restarted(record: TaskRecord | None, task: Task) -> bool:
-    """A human put the label on again, or said `/ao retry`, after the task had stopped or its
-    last attempt ended."""
-    if record is None or not (record.attempts or record.stop):
+    """Somebody with write permission put the label on again, or said `/ao retry`, after the task
+    had stopped or its last attempt ended."""
+    since = looked.ended_at(record)
+    if record is None or since is None:
         return False
-    since = record.stop.at if record.stop else record.attempts[-1].ended_at
-    asked = (task.issue.labelled_at, record.retried_at)
-    return any(at is not None and at > since for at in asked)
+    if any(task.trusted.get(mark.by) for mark in looked.marked_again(task)):
+        return True
+    return record.retried_at is not None and record.retried_at > since
 
 
 def _next_reason(task: Task, policy: Policy) -> Phase | None:

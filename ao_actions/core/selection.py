@@ -29,8 +29,8 @@ def order(task: Task, policy: Policy) -> tuple[bool, bool, datetime, int]:
 
 
 def needs_facts(task: Task, verdict: Verdict) -> bool:
-    """Whose word sets the task going is looked up before a new round begins; a task that is
-    under way goes on with its owner's."""
+    """Who answers for the task is looked up before a new round begins; one that is under way goes
+    on with its owner."""
     return verdict.phase in CLAIMABLE and _begins(task) and task.issue.facts is None
 
 
@@ -57,9 +57,9 @@ def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
     pulls = tuple(n for n in facts.open_pulls if not task.pull or n != task.pull.number)
     merged = facts.merged_at is not None and facts.merged_at > facts.opened_at
     reasons = (
-        (not facts.trusted, _not_theirs(facts)),
+        (not facts.trusted and task.record is None, _not_theirs(facts)),  # else it has an owner
         (
-            not facts.owner,
+            facts.trusted and not facts.owner,
             f"@{facts.labelled_by} put the label on: assign it to one person with write "
             "permission, who will answer for it",
         ),

@@ -292,7 +292,9 @@ def obeyed(record: TaskRecord, obey: actions.Obey) -> TaskRecord:
             case "resume":
                 record = replace(record, held=None, resumed=obey.head)
             case "retry":
-                record = replace(record, held=None, resumed=obey.head, retried_at=obey.at)
+                record = replace(record, held=None, resumed=obey.head)
+                if obey.said >= _began(record):  # else what it asks for has been done since
+                    record = replace(record, retried_at=obey.at)
             case "agent":
                 record = replace(record, agent=command.argument)
             case "budget":
@@ -301,6 +303,13 @@ def obeyed(record: TaskRecord, obey: actions.Obey) -> TaskRecord:
                 pass
     record = replace(record, handled=(*record.handled, obey.key))
     return replace(record, owed=(*record.owed, *obey.replies))
+
+
+def _began(record: TaskRecord) -> datetime:
+    """When the newest attempt began; the task itself where there was none."""
+    if record.claim is not None:
+        return record.claim.claimed_at
+    return record.attempts[-1].started_at if record.attempts else record.created_at
 
 
 def _with_more(record: TaskRecord, argument: str) -> TaskRecord:

@@ -9,7 +9,7 @@ from ao_actions.core import actions, transitions
 from ao_actions.core.decide import decide
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import CheckRerun, Fleet, Outcome, Phase, Reply, Spent
-from ao_actions.core.observed import StatusComment
+from ao_actions.core.observed import StatusComment, Touch
 from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.projection import status_body
 from ao_actions.core.tasks import verdicts
@@ -314,7 +314,7 @@ def test_after_a_failed_first_attempt_there_is_no_commit_to_build_on() -> None:
 
 def test_set_going_again_by_a_human_it_gets_a_new_round_on_its_branch() -> None:
     record = a_published_record(stop=a_stop())
-    issue = an_issue(labelled_at=ago(1), facts=some_facts(labelled_at=ago(1)))
+    issue = an_issue(marks=(Touch(ago(1), "ann"),), facts=some_facts(labelled_at=ago(1)))
     snapshot = a_snapshot(issue, records=[record], pulls={42: RED}, branches={"ao/42": "c1"})
     [claim] = planned(actions.Claim, snapshot)
     assert (claim.round, claim.branch, claim.head) == (2, "ao/42", "c1")
@@ -621,8 +621,9 @@ def test_a_second_labeller_sets_it_going_and_the_first_stays_its_owner() -> None
     """Bob labels Ann's task again: we had assigned Ann ourselves, and she still answers for it."""
     old = a_record(attempts=(an_attempt(ended_at=ago(30)),), owner="ann")
     facts = some_facts(labelled_by="bob", labelled_at=ago(1))
-    issue = an_issue(assignees=frozenset({"ann"}), labelled_at=ago(1), facts=facts)
-    plan = decide(a_snapshot(issue, records=[old]), POLICY)
+    marks = (Touch(ago(1), "bob"),)
+    issue = an_issue(assignees=frozenset({"ann"}), marks=marks, facts=facts)
+    plan = decide(a_snapshot(issue, records=[old], trusted={"bob": True}), POLICY)
     (claim,) = (step for step in plan if isinstance(step, actions.Claim))
     assert (claim.owner, claim.round) == ("ann", old.round + 1)
 
@@ -630,10 +631,22 @@ def test_a_second_labeller_sets_it_going_and_the_first_stays_its_owner() -> None
 def test_the_second_labeller_owns_what_the_first_was_taken_off() -> None:
     old = a_record(attempts=(an_attempt(ended_at=ago(30)),), owner="ann")
     facts = some_facts(labelled_by="bob", labelled_at=ago(1))
-    issue = an_issue(assignees=frozenset(), labelled_at=ago(1), facts=facts)
-    plan = decide(a_snapshot(issue, records=[old]), POLICY)
+    issue = an_issue(assignees=frozenset(), marks=(Touch(ago(1), "bob"),), facts=facts)
+    plan = decide(a_snapshot(issue, records=[old], trusted={"bob": True}), POLICY)
     (claim,) = (step for step in plan if isinstance(step, actions.Claim))
     assert claim.owner == "bob"
+
+
+def test_a_stranger_s_label_sets_nothing_going_and_owns_nothing() -> None:
+    old = a_record(attempts=(an_attempt(ended_at=ago(30)),), owner="ann", stop=a_stop())
+    facts = some_facts(labelled_by="eve", labelled_at=ago(1), trusted=False)
+    marks = (Touch(ago(1), "eve"),)
+    issue = an_issue(assignees=frozenset(), marks=marks, facts=facts)
+    snapshot = a_snapshot(issue, records=[old], trusted={"ann": True, "eve": False})
+    assert not planned(actions.Claim, snapshot)
+    retried = replace(snapshot, book=a_book(replace(old, retried_at=ago(1))))
+    [claim] = planned(actions.Claim, retried)
+    assert (claim.owner, claim.round) == ("ann", old.round + 1)
 
 
 def test_the_day_s_money_bounds_the_claims_of_one_plan() -> None:

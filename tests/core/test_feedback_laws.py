@@ -15,7 +15,7 @@ from ao_actions.core.checks import RedHead
 from ao_actions.core.decide import decide
 from ao_actions.core.lookup import unknowns
 from ao_actions.core.model import Claim, Limit, Outcome, Phase, Reply, Spent, TaskRecord
-from ao_actions.core.observed import Comment, Issue, Pull, Snapshot, Task
+from ao_actions.core.observed import Comment, Issue, Pull, Snapshot, Task, Touch
 from ao_actions.core.phase import Verdict
 from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.tasks import tasks, verdicts
@@ -271,7 +271,8 @@ def labelled(history: History, number: int, choice: int) -> None:
     now = history.world.now
     facts = replace(issue.facts or some_facts(), labelled_at=now)
     labels = issue.labels | {READY}
-    history.put_issue(replace(issue, labels=labels, labelled_at=now, facts=facts))
+    marks = (*issue.marks, Touch(now, facts.labelled_by))
+    history.put_issue(replace(issue, labels=labels, labelled_at=now, marks=marks, facts=facts))
 
 
 def ended(history: History, number: int, choice: int) -> None:

@@ -26,6 +26,7 @@ from tests.builders import (
     a_task,
     a_word,
     ago,
+    an_attempt,
     an_issue,
 )
 from tests.core import worlds
@@ -84,6 +85,23 @@ def test_why_is_answered_for_the_task_as_the_comment_leaves_it() -> None:
 @pytest.mark.parametrize("phase", Phase)
 def test_why_knows_a_way_out_of_every_phase(phase) -> None:
     assert orders.why(orders.Verdict(phase, "so it is")).startswith(f"**{phase}**: so it is.\n\n")
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        pytest.param(a_record(created_at=ago(10)), NOW, id="no attempt yet"),
+        pytest.param(a_record(created_at=ago(3)), None, id="before the task began"),
+        pytest.param(a_record(attempts=(an_attempt(started_at=ago(9)),)), NOW, id="since it began"),
+        pytest.param(a_record(attempts=(an_attempt(started_at=ago(3)),)), None, id="tried since"),
+        pytest.param(a_record(epoch=1, claim=a_claim(claimed_at=ago(3))), None, id="being tried"),
+    ],
+)
+def test_a_retry_asks_for_nothing_that_was_done_since(record, expected) -> None:
+    """Said on a closed issue, say, which was reopened and tried before anybody obeyed."""
+    _, after = obeyed(seen(a_remark("/ao retry", number=42, created_at=ago(5)), record=record))
+    assert after.retried_at == expected
+    assert "command:200" in after.handled
 
 
 def test_a_review_s_text_may_have_a_command() -> None:

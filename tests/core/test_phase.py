@@ -54,7 +54,7 @@ TWICE = a_published_record(
         an_attempt(epoch=2, head="c2", failures=(FAILED,)),
     )
 )
-AGAIN = an_issue(labelled_at=ago(1))
+AGAIN = an_issue(marks=(Touch(ago(1), "ann"),))
 CHANGED = an_issue(marks=(Touch(ago(300), "ann"),), edits=(Touch(ago(5), "eve"),))
 
 
@@ -806,21 +806,32 @@ def test_an_outside_name_cannot_speak_in_our_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "labelled_at", "expected"),
+    ("record", "mark", "expected"),
     [
-        pytest.param(None, ago(1), False, id="no record"),
-        pytest.param(a_record(), ago(1), False, id="nothing was tried yet"),
+        pytest.param(None, Touch(ago(1), "ann"), False, id="no record"),
+        pytest.param(a_record(), Touch(ago(1), "ann"), False, id="nothing was tried yet"),
         pytest.param(PUBLISHED, None, False, id="when the label was put on is not known"),
-        pytest.param(PUBLISHED, ago(59), True, id="labelled after the last attempt"),
-        pytest.param(PUBLISHED, ago(60), False, id="labelled at the end of the last attempt"),
-        pytest.param(STOPPED, ago(55), False, id="labelled after the attempt, before the stop"),
-        pytest.param(STOPPED, ago(49), True, id="labelled after the stop"),
-        pytest.param(a_record(stop=a_stop()), ago(49), True, id="after a stop without an attempt"),
+        pytest.param(PUBLISHED, Touch(ago(59), "ann"), True, id="labelled after the last attempt"),
+        pytest.param(PUBLISHED, Touch(ago(59), "eve"), False, id="by somebody who may not write"),
+        pytest.param(PUBLISHED, Touch(ago(59), "bob"), False, id="by somebody not looked up"),
+        pytest.param(PUBLISHED, Touch(ago(60), "ann"), False, id="at the end of the last attempt"),
+        pytest.param(STOPPED, Touch(ago(55), "ann"), False, id="before the stop"),
+        pytest.param(STOPPED, Touch(ago(49), "ann"), True, id="labelled after the stop"),
+        pytest.param(
+            a_record(stop=a_stop()), Touch(ago(49), "ann"), True, id="a stop without an attempt"
+        ),
     ],
 )
-def test_restarted(record, labelled_at, expected) -> None:
-    task = a_task(record=record, issue=an_issue(labelled_at=labelled_at))
+def test_restarted(record, mark, expected) -> None:
+    issue = an_issue(marks=(mark,) if mark else ())
+    task = a_task(record=record, issue=issue, trusted={"ann": True, "eve": False})
     assert restarted(record, task) is expected
+
+
+def test_a_stranger_who_marks_it_too_takes_nothing_back() -> None:
+    issue = an_issue(marks=(Touch(ago(59), "ann"), Touch(ago(58), "eve")))
+    task = a_task(record=PUBLISHED, issue=issue, trusted={"ann": True, "eve": False})
+    assert restarted(PUBLISHED, task)
 
 
 def test_a_stop_that_is_overruled_gives_way_to_the_next_rule() -> None:

@@ -21,7 +21,7 @@ from ao_actions.core.model import (
     Spent,
     TaskRecord,
 )
-from ao_actions.core.observed import Issue, Pull, Snapshot
+from ao_actions.core.observed import Issue, Pull, Snapshot, Touch
 from ao_actions.core.phase import run_title
 from ao_actions.core.policy import Budget, Policy
 from tests.builders import (
@@ -249,6 +249,7 @@ def issues(draw: st.DrawFn, number: int) -> Issue:
             st.sampled_from([frozenset(), frozenset({"ann"}), frozenset({"ann", "bob"})])
         ),
         labelled_at=found.labelled_at,
+        marks=(Touch(found.labelled_at, draw(st.sampled_from(["ann", "eve"]))),),
         created_at=draw(TIMES),
         facts=found,
     )
@@ -422,7 +423,8 @@ def stays(_draw: st.DataObject, world: Snapshot, _number: int) -> Snapshot:
 def labelled_again(_draw: st.DataObject, world: Snapshot, number: int) -> Snapshot:
     issue = world.issues[number]
     facts = some_facts(labelled_at=world.now)
-    issue = replace(issue, labelled_at=world.now, facts=facts)
+    marks = (*issue.marks, Touch(world.now, facts.labelled_by))
+    issue = replace(issue, labelled_at=world.now, marks=marks, facts=facts)
     return replace(world, issues={**world.issues, number: issue})
 
 
