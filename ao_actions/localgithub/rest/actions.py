@@ -77,11 +77,22 @@ def signed_download(call: Call) -> Reply:
 
 
 def _find_workflow(call: Call) -> Workflow:
+    found = _known_workflow(call)
+    actions = call.world.actions
+    if found is None and isinstance(actions, ActionsService):
+        actions.catalog.refresh(call.repo)  # a push is answered before its events are told
+        found = _known_workflow(call)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _known_workflow(call: Call) -> Workflow | None:
     wanted = call.params["workflow"]
     for record in call.repo.workflows:
         if wanted in {str(record.id), record.path.rsplit("/", 1)[-1], record.path}:
             return record
-    raise not_found()
+    return None
 
 
 @route(f"GET {_REPO}/workflows", "actions:read")

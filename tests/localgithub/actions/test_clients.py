@@ -118,6 +118,15 @@ def test_dispatch_refusals(hub: Hub) -> None:
     assert hub.api("POST", path, ref="main", inputs={"task": "1"}).status_code == 422
 
 
+def test_a_workflow_is_known_as_soon_as_it_is_pushed(hub: Hub) -> None:
+    """Before the push's own events are told: here there are none."""
+    hub.workflow("work.yml", WORK)
+    hub.idle()
+    hub.repo.workflows.clear()
+    assert hub.api("GET", "/actions/workflows/none.yml").status_code == 404
+    assert hub.api("GET", "/actions/workflows/work.yml").json()["name"] == "Work"
+
+
 def test_settings(hub: Hub) -> None:
     path = "/actions/permissions/workflow"
     assert hub.api("GET", path).json() == {
