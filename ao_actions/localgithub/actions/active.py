@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ao_actions.localgithub.actions import contexts, expressions, workflow
@@ -34,6 +35,9 @@ class Leg:
     state: Literal["pending", "queued", "running", "done"] = "pending"
     process: Process | None = None
     stop: Literal["", "cancel", "timeout", "kill"] = ""
+
+    def ended_at(self) -> datetime:
+        return self.job.completed_at or datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)

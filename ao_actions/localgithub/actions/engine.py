@@ -10,13 +10,13 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from ao_actions.localgithub.actions import expressions, matrix, wire
 from ao_actions.localgithub.actions.active import ActiveRun, Leg, Outcome
 from ao_actions.localgithub.actions.expressions import ExpressionError
 from ao_actions.localgithub.actions.groups import Groups, Owner
 from ao_actions.localgithub.actions.records import Recorder
+from ao_actions.localgithub.actions.values import to_number, to_string, truthy
 from ao_actions.localgithub.actions.workflow import Concurrency, JobSpec, WorkflowFile
 from ao_actions.localgithub.model import Annotation, Repository, WorkflowRun
 from ao_actions.localgithub.world import World
@@ -101,7 +101,7 @@ class Engine:
     ) -> tuple[tuple[str, str] | None, bool]:
         """(group, whether it may go on). Cancels whom the newcomer displaces."""
         scope = active.scope(self._world, spec)
-        name = expressions.to_string(expressions.interpolate(concurrency.group, scope))
+        name = to_string(expressions.interpolate(concurrency.group, scope))
         cancel = expressions.interpolate(concurrency.cancel_in_progress, scope)
         key = (active.repo.full_name, name.lower())
         if spec is not None and active.group == key:
@@ -223,7 +223,7 @@ class Engine:
             return spec.key + matrix.suffix(values)
         try:
             scope = active.scope(self._world, spec, matrix=values)
-            return expressions.to_string(expressions.interpolate(given, scope))
+            return to_string(expressions.interpolate(given, scope))
         except ExpressionError:
             return str(given)
 
@@ -283,9 +283,7 @@ class Engine:
         limit = (leg.spec.raw.get("strategy") or {}).get("max-parallel")
         if limit is None:
             return False
-        value = expressions.to_number(
-            expressions.interpolate(limit, active.scope(self._world, leg.spec))
-        )
+        value = to_number(expressions.interpolate(limit, active.scope(self._world, leg.spec)))
         running = sum(other.state == "running" for other in active.legs[leg.spec.key])
         return value >= 1 and running >= value
 
@@ -320,7 +318,7 @@ class Engine:
                     self._stop_leg(active, other)
         if all(other.state == "done" for other in legs) and leg.spec.key not in active.outcomes:
             outputs: dict[str, str] = {}
-            for other in sorted(legs, key=_ended_at):  # of a matrix, the last one wins
+            for other in sorted(legs, key=Leg.ended_at):  # of a matrix, the last one wins
                 outputs |= {key: value for key, value in other.job.outputs.items() if value}
             active.outcomes[leg.spec.key] = Outcome(
                 wire.conclusion(other.job for other in legs), outputs
@@ -330,7 +328,7 @@ class Engine:
         value = leg.spec.raw.get("continue-on-error", False)
         scope = active.scope(self._world, leg.spec, matrix=leg.matrix)
         try:
-            return expressions.truthy(expressions.interpolate(value, scope))
+            return truthy(expressions.interpolate(value, scope))
         except ExpressionError:
             return False
 
@@ -400,7 +398,3 @@ class Engine:
             threads = list(self._running.values())
         for thread in threads:
             thread.join()
-
-
-def _ended_at(leg: Leg) -> datetime:
-    return leg.job.completed_at or datetime.max.replace(tzinfo=UTC)

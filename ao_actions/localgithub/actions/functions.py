@@ -5,16 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from ao_actions.localgithub.actions.expressions import (
-    ExpressionError,
-    compare,
-    to_string,
-    truthy,
-)
-
-Value = Any
+from ao_actions.localgithub.actions.expressions import ExpressionError
+from ao_actions.localgithub.actions.values import Value, compare, to_string, truthy
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d+)\}|[{}]")
 

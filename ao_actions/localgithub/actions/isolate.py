@@ -14,6 +14,7 @@ from typing import Any
 
 from ao_actions.localgithub.actions import expressions
 from ao_actions.localgithub.actions.expressions import ExpressionError
+from ao_actions.localgithub.actions.values import literal
 from ao_actions.localgithub.actions.workflow import JobSpec, WorkflowFile
 
 RUNNER = "ubuntu-latest"
@@ -111,9 +112,9 @@ class _Filler:
         if words[index + 1].text == "(":
             return None  # a function of that name
         if name in self._literals:
-            return expressions.literal(self._literals[name]), words[index].end
+            return literal(self._literals[name]), words[index].end
         if words[index + 1].text == "." and words[index + 2].kind == "name":
             key = (name, words[index + 2].text.lower())
             if key in self._properties:
-                return expressions.literal(self._properties[key]), words[index + 2].end
+                return literal(self._properties[key]), words[index + 2].end
         return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from ao_actions.localgithub.actions.expressions import ExpressionError, to_string
+from ao_actions.localgithub.actions.expressions import ExpressionError
+from ao_actions.localgithub.actions.values import to_string
 
 Leg = dict[str, Any]
 MAX_LEGS = 256

@@ -16,6 +16,7 @@ from ao_actions.localgithub.actions.active import ActiveRun, Leg, Outcome
 from ao_actions.localgithub.actions.expressions import ExpressionError
 from ao_actions.localgithub.actions.joblog import JobLog
 from ao_actions.localgithub.actions.sources import Sources, UnknownAction, reader
+from ao_actions.localgithub.actions.values import to_number, to_string
 from ao_actions.localgithub.model import Environment, Token
 from ao_actions.localgithub.world import ACTIONS_BOT, World
 
@@ -144,7 +145,7 @@ class Runner:
         value = leg.spec.raw.get("environment")
         if isinstance(value, dict):
             value = value.get("name")
-        name = expressions.to_string(expressions.interpolate(value, plan.scope))
+        name = to_string(expressions.interpolate(value, plan.scope))
         if not name:
             return None
         with self._world.lock:
@@ -228,9 +229,7 @@ class Runner:
             "workflow_ref",
             "workflow_sha",
         ]
-        variables = {
-            f"GITHUB_{name.upper()}": expressions.to_string(github[name]) for name in names
-        }
+        variables = {f"GITHUB_{name.upper()}": to_string(github[name]) for name in names}
         return (
             self._own
             | variables
@@ -280,7 +279,7 @@ class Runner:
 
     def _timeout(self, leg: Leg, plan: _Plan) -> float:
         value = leg.spec.raw.get("timeout-minutes", DEFAULT_TIMEOUT_MINUTES)
-        minutes = expressions.to_number(expressions.interpolate(value, plan.scope))
+        minutes = to_number(expressions.interpolate(value, plan.scope))
         return 60.0 * (minutes if minutes > 0 else DEFAULT_TIMEOUT_MINUTES)
 
     def _time_out(self, leg: Leg) -> None:
@@ -342,7 +341,7 @@ class Runner:
         outputs: dict[str, str] = {}
         for name, source in declared.items():
             try:
-                text = expressions.to_string(expressions.interpolate(source, scope))
+                text = to_string(expressions.interpolate(source, scope))
             except ExpressionError as error:
                 log.fail(f"output {name}: {error}")
                 continue

@@ -20,6 +20,7 @@ from ao_actions.localgithub.actions.schedule import Schedule
 from ao_actions.localgithub.actions.sources import Sources
 from ao_actions.localgithub.actions.target import Target, find_target
 from ao_actions.localgithub.actions.triggers import Occasion
+from ao_actions.localgithub.actions.values import to_string
 from ao_actions.localgithub.actions.workflow import WorkflowFile, descendants
 from ao_actions.localgithub.errors import Refusal, unprocessable
 from ao_actions.localgithub.model import Event, Job, Repository, Workflow, WorkflowRun
@@ -165,7 +166,7 @@ class ActionsService:
             contexts.github(self._world, repo, run), inputs=run.inputs, variables=repo.variables
         )
         try:
-            title = expressions.to_string(expressions.interpolate(file.run_name, scope)).strip()
+            title = to_string(expressions.interpolate(file.run_name, scope)).strip()
         except ExpressionError as error:
             file.error = file.error or f"Invalid workflow file: {file.path}: run-name: {error}"
             return
@@ -191,7 +192,7 @@ class ActionsService:
         typed = triggers.dispatch_inputs(file, inputs)
         shape = core.of(self._world)
         payload = {
-            "inputs": {name: expressions.to_string(value) for name, value in typed.items()},
+            "inputs": {name: to_string(value) for name, value in typed.items()},
             "ref": full,
             "repository": core.repository(shape, repo),
             "sender": core.user(shape, actor),

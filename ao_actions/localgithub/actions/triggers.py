@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ao_actions.localgithub.actions import expressions, globs
+from ao_actions.localgithub.actions import globs
+from ao_actions.localgithub.actions.values import to_number, to_string
 from ao_actions.localgithub.actions.workflow import WorkflowFile
 from ao_actions.localgithub.errors import unprocessable
 
@@ -144,13 +145,13 @@ def _input(name: str, spec: dict[str, Any], given: dict[str, Any]) -> Any:
         if spec.get("required") and spec.get("default") is None:
             raise unprocessable(f"Required input '{name}' not provided")
         value = spec.get("default", False if kind == "boolean" else "")
-    text = expressions.to_string(value)
+    text = to_string(value)
     if kind == "boolean":
         if text not in {"true", "false"}:
             raise unprocessable(f"Provided value '{text}' for input '{name}' is not a boolean")
         return text == "true"
     if kind == "number" and text:
-        number = expressions.to_number(text)
+        number = to_number(text)
         if number != number:  # noqa: PLR0124 - NaN
             raise unprocessable(f"Provided value '{text}' for input '{name}' is not a number")
         return number

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ao_actions.localgithub.actions import expressions
+from ao_actions.localgithub.actions import expressions, values
 from ao_actions.localgithub.actions.expressions import ExpressionError, Scope, evaluate
 
 CONTEXTS: dict[str, Any] = {
@@ -130,7 +130,7 @@ def test_conditions_ask_for_success_unless_told(
     ],
 )
 def test_literals_come_back_and_never_end_an_expression_early(value: Any) -> None:
-    text = expressions.literal(value)
+    text = values.literal(value)
     assert "}}" not in text
     assert "{{" not in text
     assert evaluate(text, SCOPE) == value
