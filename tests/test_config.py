@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from ao_actions import config
-from ao_actions.config import AgentSettings, Config, RuntimeSettings
+from ao_actions import config, keys
+from ao_actions.config import Config
 from ao_actions.core.policy import Budget, Labels, Policy
 from ao_actions.core.protection import Protected
 from ao_actions.errors import ConfigError
+from ao_actions.keys import AgentSettings, RuntimeSettings
 
 
 def test_an_empty_file_is_the_defaults() -> None:
@@ -104,7 +105,7 @@ def test_a_full_file() -> None:
             allow="bot:allow",
         ),
     )
-    assert {name for name in config.KEYS if f"{name}:" in text} == set(config.KEYS)
+    assert {name for name in keys.KEYS if f"{name}:" in text} == set(keys.KEYS)
     assert read.policy() == Policy(
         max_parallel=5,
         budget=BUDGET,
@@ -125,8 +126,8 @@ def test_what_a_mapping_of_protected_paths_leaves_out_has_its_default() -> None:
 
 def test_keys_and_fields_are_the_same() -> None:
     derived = {"labels"}
-    assert set(config.KEYS) == {field.name for field in fields(Config)} - derived
-    assert len(config.KEYS) <= 25, "the budget of design 13"
+    assert set(keys.KEYS) == {field.name for field in fields(Config)} - derived
+    assert len(keys.KEYS) <= 25, "the budget of design 13"
 
 
 # ---- what is refused -----------------------------------------------------------------------
@@ -315,5 +316,5 @@ def test_the_settings_of_an_agent() -> None:
 
 
 def test_each_key_says_what_it_means() -> None:
-    said: list[Any] = [key for key in config.KEYS.values() if key.wanted and key.meaning]
-    assert len(said) == len(config.KEYS)
+    said: list[Any] = [key for key in keys.KEYS.values() if key.wanted and key.meaning]
+    assert len(said) == len(keys.KEYS)

@@ -13,7 +13,7 @@ from typing import get_args
 import click
 import pytest
 
-from ao_actions import config, errors
+from ao_actions import config, errors, keys
 from ao_actions.agents import AGENTS
 from ao_actions.cli import cli
 from ao_actions.core import actions, codec
@@ -99,14 +99,14 @@ def test_commands_with_json_are_named_as_such():
 
 def test_every_configuration_key_has_its_section():
     sections = re.findall(r"^## (.+)$", read(DOCS / "config.md"), re.MULTILINE)
-    assert sections == list(config.KEYS)
+    assert sections == list(keys.KEYS)
 
 
-@pytest.mark.parametrize("key", config.KEYS)
+@pytest.mark.parametrize("key", keys.KEYS)
 def test_a_key_s_section_says_what_is_wanted_and_its_example_is_taken(key):
     section = re.split(r"^## ", read(DOCS / "config.md"), flags=re.MULTILINE)
     text = next(part for part in section if part.splitlines()[0] == key)
-    assert f"- Wanted: {config.KEYS[key].wanted}" in text
+    assert f"- Wanted: {keys.KEYS[key].wanted}" in text
     default = re.search(r"^- Default: `(.+)`$", text, re.MULTILINE)
     said = getattr(config.parse(f"{key}: {default[1]}"), key) if default else None
     assert (said or None) == (getattr(config.Config(), key) or None)

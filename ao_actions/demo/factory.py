@@ -22,7 +22,7 @@ import httpx
 from ao_actions import __version__
 from ao_actions import config as configuration
 from ao_actions.agents import AGENTS
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import Config
 from ao_actions.core.model import Book, Pause, Phase, TaskRecord
 from ao_actions.demo.maintainer import LOGIN, Maintainer, Move
 from ao_actions.demo.narrator import Narrator
@@ -32,6 +32,7 @@ from ao_actions.errors import AoError
 from ao_actions.forge.client import Address, Client
 from ao_actions.git import Git, Identity, Remote
 from ao_actions.insight import status
+from ao_actions.keys import AgentSettings
 from ao_actions.ledger import Ledger
 from ao_actions.localgithub import serve
 from ao_actions.localgithub.model import Event, Protection, Repository, WorkflowRun

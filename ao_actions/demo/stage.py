@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ao_actions.agents import AGENTS, Agent, providers
-from ao_actions.config import AgentSettings
 from ao_actions.demo import feedback, model, project
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.maintainer import APPROVE
 from ao_actions.demo.model import Key
 from ao_actions.demo.narrator import Narrator
 from ao_actions.errors import ConfigError
+from ao_actions.keys import AgentSettings
 from ao_actions.modelserver import ModelServer
 from ao_actions.setup import scripted
 

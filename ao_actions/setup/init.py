@@ -11,8 +11,9 @@ from typing import Any
 from ao_actions import __version__
 from ao_actions import config as configuration
 from ao_actions.agents import AGENTS
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import Config
 from ao_actions.errors import ConfigError
+from ao_actions.keys import AgentSettings
 from ao_actions.rendering import render
 from ao_actions.setup import detect, drift, exposure, forecast, steps, writing
 from ao_actions.setup.clone import Clone

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ao_actions.agents import AGENTS
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import Config
 from ao_actions.errors import ConfigError
 from ao_actions.forge.client import Client
+from ao_actions.keys import AgentSettings
 
 Json = Any
 BACKLOG = "agent:backlog"

@@ -8,8 +8,8 @@ import sys
 import click
 
 from ao_actions.agents import AGENTS
-from ao_actions.config import AUTHS
 from ao_actions.errors import ConfigError
+from ao_actions.keys import AUTHS
 from ao_actions.setup import forecast
 from ao_actions.setup.wish import Wish
 

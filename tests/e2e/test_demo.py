@@ -13,7 +13,6 @@ import pytest
 
 from ao_actions.agents import AGENTS, providers
 from ao_actions.bookfiles import LEDGER, book_from
-from ao_actions.config import AgentSettings
 from ao_actions.demo import command, stage
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
@@ -21,6 +20,7 @@ from ao_actions.demo.project import Project, small_project
 from ao_actions.demo.stage import Wish
 from ao_actions.errors import ConfigError
 from ao_actions.git import Git, Remote
+from ao_actions.keys import AgentSettings
 from ao_actions.ledger import Ledger
 from ao_actions.localgithub.server import LocalGitHub
 from tests.e2e.conftest import ao

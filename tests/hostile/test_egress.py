@@ -20,8 +20,8 @@ import pytest
 
 from ao_actions.agents import AGENTS, Assignment, Outcome, run
 from ao_actions.agents.confined import Confined
-from ao_actions.config import RuntimeSettings
 from ao_actions.errors import AgentError
+from ao_actions.keys import RuntimeSettings
 from tests.agents.outside import TRICKSTER, Outside, may_be_confined, outside, python
 from tests.agents.processes import alive
 from tests.hostile.egress_agent import HARMLESS, TRICKS, word

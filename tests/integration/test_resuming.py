@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from ao_actions import publish
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import Config
 from ao_actions.core.model import Outcome
 from ao_actions.git import Remote
+from ao_actions.keys import AgentSettings
 from ao_actions.localgithub.model import Artifact, WorkflowRun
 from ao_actions.modelserver import Answer, Edit, Limit, ModelServer, Request, Say
 from ao_actions.runtime import Job

@@ -14,9 +14,10 @@ import pytest
 
 from ao_actions import publish
 from ao_actions.agents import AGENTS
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import Config
 from ao_actions.core.model import Outcome
 from ao_actions.git import Remote
+from ao_actions.keys import AgentSettings
 from ao_actions.modelserver import Answer, ModelServer, Say, Use
 from ao_actions.runtime import Job
 from ao_actions.work import session

@@ -11,8 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from ao_actions.config import KEYS, parse
+from ao_actions.config import parse
 from ao_actions.errors import ConfigError
+from ao_actions.keys import KEYS
 from ao_actions.setup.schema import schema
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
-from ao_actions.config import AgentSettings, Config
+from ao_actions.config import Config
 from ao_actions.core.policy import Budget
+from ao_actions.keys import AgentSettings
 from tests.sim import humans, jobs
 from tests.sim.answers import Json
 from tests.sim.chooser import Chooser

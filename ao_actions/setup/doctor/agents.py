@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ao_actions.agents import AGENTS
 from ao_actions.agents.install import find_npm
-from ao_actions.config import AgentSettings
 from ao_actions.errors import AgentError, ToolMissingError
+from ao_actions.keys import AgentSettings
 from ao_actions.setup import exposure
 from ao_actions.setup.doctor.check import Check, Finding, fail, ok, unknown, warn
 from ao_actions.setup.doctor.context import WORK, Context

@@ -19,10 +19,10 @@ from rich.console import Console
 from ao_actions import config, runtime
 from ao_actions.agents import AGENTS
 from ao_actions.agents.claude_code import PIN
-from ao_actions.config import AgentSettings
 from ao_actions.demo import project
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.narrator import Narrator
+from ao_actions.keys import AgentSettings
 from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.modelserver import ModelServer, Scenario
 from ao_actions.setup import scripted
