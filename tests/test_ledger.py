@@ -14,6 +14,7 @@ from ao_actions.core.model import Book, Fleet, Outcome, Phase
 from ao_actions.errors import GitError, LedgerError
 from ao_actions.git import Done, Git, Remote
 from ao_actions.ledger import Ledger, Tip
+from ao_actions.patience import Patience
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release
 from tests.hub import Hub, Writer, make_hub, make_writer, write
 
@@ -303,8 +304,10 @@ def test_a_lost_answer_after_which_others_wrote_is_read_from_the_ledger(
 
 
 def test_a_connection_that_is_cut_is_an_error(hub: Hub, writer: Writer) -> None:
+    ledger = writer(CutGit)
+    ledger.git.patience = Patience(lambda _seconds: None, lambda: 0.5)
     with pytest.raises(GitError, match=r"the push was refused: fatal: unable to access"):
-        write(writer(CutGit), to_claim(42))
+        write(ledger, to_claim(42))
     assert hub.refs() == {}
 
 

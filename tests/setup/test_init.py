@@ -544,17 +544,17 @@ def terminal(place: Place, *args: str, keys: str) -> tuple[int, str]:
     os.write(ours, keys.encode())
     seen = b""
     while True:
-        ready, _, _ = select.select([ours], [], [], 60)
+        interrupted = "\x03" in keys and b"Agent" in seen
+        if interrupted:  # again and again: the first may come before it reads
+            process.send_signal(signal.SIGINT)  # the terminal controls nothing
+        ready, _, _ = select.select([ours], [], [], 1 if interrupted else 60)
         try:
             part = os.read(ours, 4096) if ready else b""
         except OSError:  # the other end is closed
             part = b""
-        if not part:
+        if not part and (ready or not interrupted):
             break
         seen += part
-        if "\x03" in keys and b"Agent" in seen:
-            process.send_signal(signal.SIGINT)  # the terminal controls nothing
-            keys = ""
     os.close(ours)
     return process.wait(timeout=60), seen.decode()
 
