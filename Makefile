@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help:
 	@echo "make demo     the whole factory on a local GitHub, about 30 seconds"
 	@echo "make test     everything that must pass: lint, types, coverage of core, tests"
-	@echo "make extra    what takes longer: every other real agent, crash points, 20,000 schedules"
+	@echo "make extra    what takes longer: real agents, crash points, planted bugs, 20,000 schedules"
 	@echo "make quick    lint and the tests that take seconds"
 	@echo "make lint     import layers, ruff, mypy"
 	@echo "make format   rewrite the Python files in the project's style"
@@ -34,7 +34,7 @@ test: lint $(VENV)/.test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not extra" --ignore tests/core $(PYTEST_ARGS)
 
 extra: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 --dist load -m extra $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m extra $(PYTEST_ARGS)
 
 quick: lint $(VENV)/.test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not extra" $(PYTEST_ARGS)

@@ -189,6 +189,8 @@ def _lay_over(copy: Path, mode: int) -> None:
         (copy / name).chmod(mode)
 
 
+@pytest.mark.extra
+@pytest.mark.xdist_group("dist")
 def test_a_release_is_the_same_bytes_wherever_it_is_made(dists: tuple[Path, Path]) -> None:
     one, other = ({path.name: path.read_bytes() for path in dist.iterdir()} for dist in dists)
     names = {f"ao_actions-{__version__}-py3-none-any.whl", f"ao_actions-{__version__}.tar.gz"}
@@ -196,6 +198,8 @@ def test_a_release_is_the_same_bytes_wherever_it_is_made(dists: tuple[Path, Path
     assert one == other
 
 
+@pytest.mark.extra
+@pytest.mark.xdist_group("dist")
 def test_the_source_and_the_wheel_hold_what_they_should(dists: tuple[Path, Path]) -> None:
     with zipfile.ZipFile(next(dists[0].glob("*.whl"))) as wheel:
         tops = {name.split("/", 1)[0] for name in wheel.namelist()}
@@ -207,6 +211,8 @@ def test_the_source_and_the_wheel_hold_what_they_should(dists: tuple[Path, Path]
         assert not [name for name in names if ".venv" in name or "/.git/" in name]
 
 
+@pytest.mark.extra
+@pytest.mark.xdist_group("dist")
 def test_the_bill_of_materials_is_the_lock(dists: tuple[Path, Path]) -> None:
     bill = json.loads((dists[0] / "sbom.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"

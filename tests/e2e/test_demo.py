@@ -83,6 +83,7 @@ def test_demo_the_review_was_answered_on_its_thread(kept: tuple[Path, dict[str, 
         assert all("Closes #" in body for body in bodies)
 
 
+@pytest.mark.extra
 def test_demo_repo_runs_on_a_repository_of_ones_own(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()

@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[2]
 INSTALLED = os.environ.get("AO_TEST_CACHE") or str(ROOT / ".cache" / "agents")
 MARK = b"sk-demo-"  # what every key of a demo begins with
 REAL = [name for name, agent in AGENTS.items() if scripted.unscriptable(agent) is None]
-MARKED = [n if n == "claude-code" else pytest.param(n, marks=pytest.mark.extra) for n in REAL]
 
 
 def demo(folder: Path, *options: str) -> dict[str, Any]:
@@ -54,7 +53,8 @@ def holding(kept: Path, text: bytes) -> list[str]:
     return [name for name, content in contents(kept) if text in content]
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.extra
+@pytest.mark.parametrize("name", REAL)
 def test_an_agent_works_through_the_factory_and_sees_no_key(name: str, tmp_path: Path) -> None:
     result = demo(tmp_path, "--agent", name, "--model-server", "scripted")
     kept = tmp_path / "kept"

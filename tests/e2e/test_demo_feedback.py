@@ -17,7 +17,7 @@ from ao_actions.localgithub.model import PullRequest, Repository
 from ao_actions.localgithub.server import LocalGitHub
 from tests.e2e.conftest import ao
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.extra, pytest.mark.xdist_group("feedback")]
 NAME = "acme/tally"
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.sim import mutations
 from tests.sim.__main__ import play
 
+pytestmark = pytest.mark.extra
 MOST, SOON = 12_000, 250
 # It takes more schedules than every run has time for.
 RARE = (mutations.cap_checked_outside,)
@@ -35,7 +36,6 @@ def test_a_planted_bug_is_found(mutation: Mutation, monkeypatch: pytest.MonkeyPa
     found(mutation, SOON, monkeypatch)
 
 
-@pytest.mark.extra
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("mutation", RARE, ids=lambda mutation: mutation.__name__)
 def test_a_rare_bug_is_found(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
