@@ -41,8 +41,8 @@ from ao_actions.core.observed import (
     Thread,
     Turn,
 )
-from ao_actions.core.phase import run_title
 from ao_actions.core.policy import Policy
+from ao_actions.core.runs import run_title
 from ao_actions.core.triage import FailedCheck, Source, judge
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ao_actions.core import commands, feedback, looked, orders, selection
+from ao_actions.core.heads import has_strange_head
 from ao_actions.core.model import Phase
 from ao_actions.core.observed import Snapshot, Task
-from ao_actions.core.phase import Verdict, has_strange_head, waits_for_look
+from ao_actions.core.phase import Verdict, waits_for_look
 from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import verdicts
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ao_actions.core import budget, checks, feedback, looked, pauses, text
+from ao_actions.core import budget, checks, feedback, heads, looked, pauses, runs, text
 from ao_actions.core.model import Outcome, Phase, TaskRecord
-from ao_actions.core.observed import Pull, Run, Task
+from ao_actions.core.observed import Pull, Task
 from ao_actions.core.policy import Policy
 from ao_actions.core.triage import Do
 
@@ -94,38 +94,6 @@ def _ended(task: Task, _policy: Policy) -> str | None:
     return f"@{said.login} said `/ao {said.word}`" if said else None
 
 
-def _alive(task: Task, policy: Policy) -> str | None:
-    """A run works on it, or was dispatched so lately that GitHub need not list it yet."""
-    claim = task.record.claim if task.record else None
-    if task.record is None or claim is None or _waits_too_long(task, policy) is not None:
-        return None
-    if task.run is not None and task.run.status == "completed":
-        return None
-    if task.run is None and task.runs_known and task.now >= claim.expires_at:
-        return None
-    return run_title(task.issue.number, task.record.epoch, claim.reason)
-
-
-def _waits_too_long(task: Task, policy: Policy) -> str | None:
-    run = task.run
-    if task.record is None or task.record.claim is None or run is None:
-        return None
-    idle = run.status in ("queued", "waiting", "pending", "requested")
-    if idle and task.now - run.created_at > policy.queue_limit:
-        return f"{run.id} has been {run.status} since {run.created_at:%Y-%m-%d %H:%M} UTC"
-    return None
-
-
-def _dead(task: Task, policy: Policy) -> str | None:
-    """The claim's run is over, or never appeared: only after a look-up that was answered."""
-    record = task.record
-    if record is None or record.claim is None or _waits_too_long(task, policy) is not None:
-        return None
-    if task.run is not None:
-        return f"run {task.run.id} ended ({task.run.conclusion}) without publishing"
-    return "its run never appeared"
-
-
 def _held(task: Task, _policy: Policy) -> str | None:
     said = task.record.held if task.record else None
     return said.login if said else None
@@ -133,46 +101,6 @@ def _held(task: Task, _policy: Policy) -> str | None:
 
 def _draft(task: Task, _policy: Policy) -> str | None:
     return f"#{task.pull.number}" if task.pull and task.pull.draft else None
-
-
-def _human_commit(task: Task, _policy: Policy) -> str | None:
-    """A commit that is not ours heads the branch, and no review since asks us to go on.
-
-    Bringing the base up to date and applying a suggestion are not taking over (design 2.4).
-    """
-    pull, record = task.pull, task.record
-    if pull is None or record is None or not has_strange_head(task):
-        return None
-    if _base_merged(pull, record) or _by_buttons(pull, record) or feedback.review_items(task):
-        return None
-    return pull.head[:7]
-
-
-def has_strange_head(task: Task) -> bool:
-    """Whether a commit that we have neither made nor taken up heads an open pull request."""
-    pull, record = task.pull, task.record
-    if pull is None or record is None or pull.state != "OPEN":
-        return False
-    return pull.head not in (*record.published, record.resumed)
-
-
-def _base_merged(pull: Pull, record: TaskRecord) -> bool:
-    """Whether the head is a merge on top of our commit."""
-    parents = next((c.parents for c in pull.recent or () if c.oid == pull.head), ())
-    return len(parents) > 1 and bool(set(parents) & set(record.published))
-
-
-def _by_buttons(pull: Pull, record: TaskRecord) -> bool:
-    """Whether everything above our last commit was made by GitHub's own buttons: suggestions
-    that were applied, the base merged in. GitHub itself commits those."""
-    recent = pull.recent or ()
-    ours = [index for index, commit in enumerate(recent) if commit.oid in record.published]
-    above = recent[ours[-1] + 1 :] if ours else ()
-    return bool(above) and all(
-        commit.committer == "noreply@github.com"
-        and commit.headline.startswith(("Apply suggestion", f"Merge branch '{pull.base}' into "))
-        for commit in above
-    )
 
 
 def _stopped(task: Task, _policy: Policy) -> str | None:
@@ -393,20 +321,6 @@ def _could_use_an_agent(task: Task, policy: Policy) -> bool:
     return claim is None and _next_reason(task, policy) is not None
 
 
-def run_of(runs: tuple[Run, ...], record: TaskRecord) -> Run | None:
-    """The claim's run, found by name; of two with one name the lower id works (design 3)."""
-    if record.claim is None:
-        return None
-    title = run_title(record.issue, record.epoch, record.claim.reason)
-    named = [run for run in runs if run.title == title]
-    return min(named, key=lambda run: run.id, default=None)
-
-
-def run_title(issue: int, epoch: int, reason: Phase) -> str:
-    """`ao #42.17 ci_failed`: the run-name in templates/workflows/ao-work.yml.j2."""
-    return f"ao #{issue}.{epoch} {reason}"
-
-
 RULES: tuple[Rule, ...] = (
     Rule(Phase.DONE, "pull request {} is merged", _merged),
     Rule(Phase.WITHDRAWN, "the issue is closed", _issue_closed),
@@ -414,12 +328,14 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.WITHDRAWN, "pull request {} was closed without a merge", _pull_closed),
     Rule(Phase.WITHDRAWN, "{}", _ended),
     Rule(Phase.WITHDRAWN, "@{} was assigned and takes over", _taken_over),
-    Rule(Phase.WORKING, "the run `{}` works on it", _alive),
-    Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", _waits_too_long),
-    Rule(Phase.LOST, "{}", _dead),
+    Rule(Phase.WORKING, "the run `{}` works on it", runs.alive),
+    Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", runs.waits_too_long),
+    Rule(Phase.LOST, "{}", runs.dead),
     Rule(Phase.PAUSED, "@{} said `/ao pause`; `/ao resume` lets it go on", _held),
     Rule(Phase.PAUSED, "pull request {} is a draft", _draft),
-    Rule(Phase.PAUSED, "{} on the branch is not ours: somebody else works on it", _human_commit),
+    Rule(
+        Phase.PAUSED, "{} on the branch is not ours: somebody else works on it", heads.human_commit
+    ),
     Rule(Phase.NEEDS_HUMAN, "{}", _stopped),
     Rule(Phase.NEEDS_HUMAN, "the branch {}", _branch_gone),
     Rule(Phase.NEEDS_HUMAN, "an attempt changed nothing about {}", _unanswerable),

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from ao_actions.core import budget, pauses, selection
 from ao_actions.core.observed import Issue, Snapshot, Task
-from ao_actions.core.phase import Verdict, phase_of, run_of, waits_for_agent
+from ao_actions.core.phase import Verdict, phase_of, waits_for_agent
 from ao_actions.core.policy import Policy
+from ao_actions.core.runs import run_of
 
 
 def tasks(snapshot: Snapshot, policy: Policy, *, live: bool = False) -> tuple[Task, ...]:

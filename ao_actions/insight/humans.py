@@ -17,8 +17,8 @@ from ao_actions.core import actions, orders
 from ao_actions.core.decide import decide
 from ao_actions.core.model import Attempt, Book, Claim, Fleet, Outcome, Phase, TaskRecord
 from ao_actions.core.observed import Check, Comment, Commit, Issue, Pull, Review, Run, Snapshot
-from ao_actions.core.phase import run_title
 from ao_actions.core.policy import Policy
+from ao_actions.core.runs import run_title
 from ao_actions.core.tasks import verdicts
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from ao_actions.agents.runtimes import PROCESS, Docker, Runtime, User
 from ao_actions.config import Config
 from ao_actions.core import hidden, text
 from ao_actions.core.model import Claim, Outcome, Phase, Spent, TaskRecord
-from ao_actions.core.phase import run_title
+from ao_actions.core.runs import run_title
 from ao_actions.errors import AgentError, AoError
 from ao_actions.forge import observe
 from ao_actions.forge.client import Client

@@ -7,8 +7,9 @@ import pytest
 from ao_actions.core import feedback
 from ao_actions.core.model import Outcome, Phase, Spent
 from ao_actions.core.observed import Task, Touch
-from ao_actions.core.phase import RULES, Rule, phase_of, restarted, run_of
+from ao_actions.core.phase import RULES, Rule, phase_of, restarted
 from ao_actions.core.policy import Budget, Policy
+from ao_actions.core.runs import run_of
 from ao_actions.core.triage import Source
 from tests.builders import (
     NOW,
@@ -105,37 +106,37 @@ MATCHES = [
         id="somebody else assigned: the first by name",
     ),
     pytest.param(
-        "_alive",
+        "alive",
         a_task(record=CLAIMED, run=a_run(), runs_known=True),
         "the run `ao #42.1 queued` works on it",
         id="its run works",
     ),
     pytest.param(
-        "_alive",
+        "alive",
         a_task(record=CLAIMED, runs_known=True),
         "the run `ao #42.1 queued` works on it",
         id="its run has not appeared yet",
     ),
     pytest.param(
-        "_alive",
+        "alive",
         a_task(record=a_record(claim=a_claim(expires_at=ago(1)))),
         "the run `ao #42.1 queued` works on it",
         id="expired, but the look-up was not answered: still alive",
     ),
     pytest.param(
-        "_alive",
+        "alive",
         waiting(5.9),
         "the run `ao #42.1 queued` works on it",
         id="waits for a runner, not for long",
     ),
     pytest.param(
-        "_waits_too_long",
+        "waits_too_long",
         waiting(6.1, "waiting"),
         "run 500 has been waiting since 2026-01-05 05:54 UTC: no runner takes it",
         id="no runner for more than six hours",
     ),
     pytest.param(
-        "_dead",
+        "dead",
         a_task(
             record=CLAIMED, run=a_run(status="completed", conclusion="failure"), runs_known=True
         ),
@@ -143,7 +144,7 @@ MATCHES = [
         id="its run is over and the claim stands",
     ),
     pytest.param(
-        "_dead",
+        "dead",
         a_task(record=a_record(claim=a_claim(expires_at=NOW)), runs_known=True),
         "its run never appeared",
         id="expired, and GitHub knows of no run",
@@ -225,7 +226,7 @@ MATCHES = [
         id="a review of just now",
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(
             record=PUBLISHED,
             pull=a_pull(head="h1", recent=(a_commit("c1"), a_commit("h0"), BUTTON)),
@@ -234,7 +235,7 @@ MATCHES = [
         id="a suggestion that was applied on top of a human's commit",
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(record=PUBLISHED, pull=a_pull(head="h1", recent=(BUTTON,))),
         "h1 on the branch is not ours: somebody else works on it",
         id="our commit is too far down to be seen",
@@ -246,13 +247,13 @@ MATCHES = [
         id="a human made it a draft",
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(record=PUBLISHED, pull=a_pull(head="f00ba12345")),
         "f00ba12 on the branch is not ours: somebody else works on it",
         id="somebody else's commit heads the branch",
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(
             record=PUBLISHED, pull=a_pull(head="m", recent=(a_commit("m", parents=("x", "y")),))
         ),
@@ -521,21 +522,21 @@ MISSES = [
         a_task(issue=an_issue(assignees=frozenset({"bob"}))),
         id="assigned, but it is no task yet: `selection` holds it",
     ),
-    pytest.param("_alive", a_task(record=a_record()), id="no claim"),
-    pytest.param("_alive", waiting(6.1), id="waited too long"),
+    pytest.param("alive", a_task(record=a_record()), id="no claim"),
+    pytest.param("alive", waiting(6.1), id="waited too long"),
     pytest.param(
-        "_alive", a_task(record=CLAIMED, run=a_run(status="completed")), id="its run is over"
+        "alive", a_task(record=CLAIMED, run=a_run(status="completed")), id="its run is over"
     ),
     pytest.param(
-        "_alive",
+        "alive",
         a_task(record=a_record(claim=a_claim(expires_at=NOW)), runs_known=True),
         id="expired at this very moment",
     ),
-    pytest.param("_waits_too_long", waiting(6), id="exactly six hours are not too long"),
-    pytest.param("_waits_too_long", waiting(7, "in_progress"), id="a working run does not wait"),
-    pytest.param("_waits_too_long", a_task(), id="no claim to wait"),
-    pytest.param("_dead", a_task(record=a_record()), id="no claim, nothing lost"),
-    pytest.param("_dead", waiting(7), id="waited too long, but is not dead"),
+    pytest.param("waits_too_long", waiting(6), id="exactly six hours are not too long"),
+    pytest.param("waits_too_long", waiting(7, "in_progress"), id="a working run does not wait"),
+    pytest.param("waits_too_long", a_task(), id="no claim to wait"),
+    pytest.param("dead", a_task(record=a_record()), id="no claim, nothing lost"),
+    pytest.param("dead", waiting(7), id="waited too long, but is not dead"),
     pytest.param(
         "_unread",
         a_task(record=PUBLISHED, pull=a_pull(), issue=CHANGED),
@@ -575,12 +576,12 @@ MISSES = [
         "_settling", a_task(record=PUBLISHED, pull=a_pull(reviews=(a_review(),))), id="long ago"
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(record=a_published_record(resumed="h1"), pull=a_pull(head="h1")),
         id="somebody said resume",
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(
             record=PUBLISHED,
             pull=a_pull(head="h2", recent=(a_commit("c1"), BUTTON, UPDATE)),
@@ -588,20 +589,20 @@ MISSES = [
         id="a suggestion was applied and the base merged, with GitHub's buttons",
     ),
     pytest.param("_draft", a_task(record=PUBLISHED, pull=a_pull()), id="no draft"),
-    pytest.param("_human_commit", a_task(record=PUBLISHED, pull=a_pull()), id="our commit"),
+    pytest.param("human_commit", a_task(record=PUBLISHED, pull=a_pull()), id="our commit"),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(
             record=PUBLISHED, pull=a_pull(head="m", recent=(a_commit("m", parents=("c1", "b1")),))
         ),
         id="the base was merged into our branch",
     ),
     pytest.param(
-        "_human_commit",
+        "human_commit",
         a_task(record=PUBLISHED, pull=a_pull(head="h", reviews=(a_review(),))),
         id="a human's commit, but a review asks us to go on",
     ),
-    pytest.param("_human_commit", a_task(pull=a_pull(head="h")), id="not our task"),
+    pytest.param("human_commit", a_task(pull=a_pull(head="h")), id="not our task"),
     pytest.param("_stopped", a_task(record=PUBLISHED), id="no stop"),
     pytest.param(
         "_stopped", a_task(record=STOPPED, issue=AGAIN), id="stopped, and then labelled again"

@@ -22,8 +22,8 @@ from ao_actions.core.model import (
     TaskRecord,
 )
 from ao_actions.core.observed import Issue, Pull, Snapshot, Touch
-from ao_actions.core.phase import run_title
 from ao_actions.core.policy import Budget, Policy
+from ao_actions.core.runs import run_title
 from tests.builders import (
     NOW,
     READY,

@@ -14,8 +14,8 @@ from ao_actions.core import actions, checks, transitions
 from ao_actions.core.feedback import REPLY_MARK
 from ao_actions.core.model import Book
 from ao_actions.core.observed import Issue, Pull, Run, Snapshot, StatusComment
-from ao_actions.core.phase import run_title
 from ao_actions.core.policy import Policy
+from ao_actions.core.runs import run_title
 from tests.builders import a_comment, a_pull, a_remark
 
 
