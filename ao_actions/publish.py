@@ -354,6 +354,7 @@ def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdic
             branch=record.branch,
             base=base,
             head=record.delivered[0],
+            earlier=transitions.earlier_branches(record, work.config.branch_prefix),
             because="its commit was pushed",
         )
         steps.append((work.pusher, partial(act.open_pull, work.pusher, opening)))
