@@ -216,6 +216,16 @@ def test_publish_fails_with_its_first_error(
     assert (factory.task(number).claim is None) is (code == 5), "an attempt without a hand-off"
 
 
+def test_git_s_limit_is_a_limit(shell: Shell, factory: Factory) -> None:
+    from ao_actions.localgithub.faults import Fault
+
+    limit = Fault("GET", ".*/info/refs", status=429, headers={"Retry-After": "900"}, times=None)
+    factory.hub.app.faults.append(limit)
+    done = shell.run("reconcile")
+    refused(done, errors.RateLimitError, "error: 429: the limit is over in 900 seconds")
+    assert limit.fired == 1
+
+
 def test_init_writes_workflows_config_and_labels_once(shell: Shell, factory: Factory) -> None:
     shutil.rmtree(shell.folder / ".github")
     shell.env["GITHUB_TOKEN"] = factory.token
