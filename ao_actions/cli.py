@@ -140,10 +140,8 @@ def publish(task: int, epoch: int, handoff: Path | None) -> None:
         folder=handoff,
         say=_say,
     )
-    try:
+    with module.waking(client, lambda line: runtime.annotate("warning", line)):
         outcome = module.publish(publication, task, epoch)
-    finally:
-        module.wake_reconcile(client)
     runtime.output("outcome", outcome.value)
 
 

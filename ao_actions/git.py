@@ -3,7 +3,7 @@
 The token goes to git by environment (`GIT_CONFIG_*`), never by argument or URL, so no process
 listing, log or `.git/config` holds it. Hooks, prompts and foreign transports are off. Only
 arguments made by us are passed; outside text travels by standard input or file. Reads of the
-remote are tried again where it did not answer; a push never is, here.
+remote are tried again where it did not answer; a push never is, here, but where a limit refused it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from ao_actions.errors import GitError, ToolMissingError
+from ao_actions.errors import GitError, RateLimitError, ToolMissingError
 from ao_actions.patience import Patience
 
 _CONFIG = {
@@ -66,6 +66,13 @@ _UNANSWERED = re.compile(
     r"|Internal Server Error|expected flush after ref listing|bad line length"
 )
 
+# What git prints of an HTTP status; the header that goes with it stands in its trace alone.
+_TOO_MANY, _UNAVAILABLE = "returned error: 429", "returned error: 503"
+_RETRY_AFTER = re.compile(
+    rb"<= Recv header: retry-after: *(\d{1,9})\s*$", re.IGNORECASE | re.MULTILINE
+)
+_MINUTE, _DAY = 60.0, 86_400.0  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -97,11 +104,13 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a git command did."""
+    """What a git command did. `wait`: seconds for which the remote's limit lasts, which refused
+    it."""
 
     code: int
     out: bytes
     err: str
+    wait: float | None = None
 
     @property
     def text(self) -> str:
@@ -268,6 +277,7 @@ class Git:
         """Fetch from the remote; False where it has no such ref.
 
         :raises GitError: the remote did not answer, or refused
+        :raises RateLimitError: it does not for longer than we wait
         """
         options = ["--quiet", "--no-tags", "--no-write-fetch-head"]
         options += [f"--depth={depth}"] if depth else []
@@ -291,20 +301,57 @@ class Git:
         """A read of the remote, tried again where no answer came."""
         turn = 0
         while True:
-            done = self.attempt(*args)
+            done = self._unlimited(*args)
             turn += 1
             if not done.unanswered or not self.patience.before_try(turn):
                 return done
+
+    def _unlimited(self, *args: str) -> Done:
+        """A command that the remote answers, once no limit refuses it any more.
+
+        :raises RateLimitError: the limit lasts longer than we wait
+        """
+        while True:
+            done = self._traced(*args)
+            if done.wait is None:
+                return done
+            if not self.patience.wait(done.wait):
+                raise RateLimitError(
+                    f"{self._explain(args[0], done.err)}: the limit is over in {done.wait:.0f} "
+                    "seconds, the next pass goes on",
+                    status=429,
+                )
+
+    def _traced(self, *args: str) -> Done:
+        """How a command went, and for how long the remote wants to be left alone. git redacts
+        tokens in its trace, which nobody else may read."""
+        with tempfile.TemporaryDirectory(prefix="ao-git-") as private:
+            trace = Path(private) / "headers"
+            trace.touch()
+            env = {
+                "GIT_TRACE_CURL": str(trace),
+                "GIT_TRACE_CURL_NO_DATA": "1",
+                "GIT_TRACE_REDACT": "1",
+            }
+            done = self.attempt(*args, env=env)
+            if _TOO_MANY not in done.err and _UNAVAILABLE not in done.err:
+                return done
+            asked = _RETRY_AFTER.findall(trace.read_bytes())
+        if asked:
+            return replace(done, wait=min(_DAY, max(1.0, float(asked[-1]))))
+        return replace(done, wait=_MINUTE) if _TOO_MANY in done.err else done
 
     def push(self, moves: Mapping[str, tuple[str, str]]) -> Done:
         """Move refs together or not at all: ref to (old commit, new commit).
 
         Each move is leased on its old commit ("" = the ref must not exist), so it can only be
         refused, never overwrite (design 3). The caller reads the refs to learn what happened.
+
+        :raises RateLimitError: a limit refuses it for longer than we wait
         """
         leases = [f"--force-with-lease={ref}:{old}" for ref, (old, _) in moves.items()]
         specs = [f"{new}:{ref}" for ref, (_, new) in moves.items()]
-        return self.attempt("push", "--porcelain", "--atomic", *leases, self._url(), *specs)
+        return self._unlimited("push", "--porcelain", "--atomic", *leases, self._url(), *specs)
 
     def _url(self) -> str:
         assert self.remote is not None  # noqa: S101 - only repositories with a remote get here

@@ -8,7 +8,8 @@ complete (design 3, 6).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -114,8 +115,25 @@ def publish(work: Publication, issue: int, epoch: int) -> Outcome:
     return verdict.outcome
 
 
-def wake_reconcile(client: Client) -> None:
-    """Start a pass that sees what has just happened."""
+@contextmanager
+def waking(client: Client, warn: Callable[[str], None]) -> Iterator[None]:
+    """Start a pass afterwards, whatever happens, that sees what has happened.
+
+    :raises AoError: the first thing that failed; that no pass could be started besides is for
+        `warn` then
+    """
+    try:
+        yield
+    except BaseException:
+        try:
+            _wake(client)
+        except AoError as error:
+            warn(f"no pass was started, a later one will see it: {error}")
+        raise
+    _wake(client)
+
+
+def _wake(client: Client) -> None:
     branch = client.get("")["default_branch"]
     act.dispatch_workflow(client, RECONCILE_WORKFLOW, branch, {})
 
@@ -354,6 +372,7 @@ def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdic
             branch=record.branch,
             base=base,
             head=record.delivered[0],
+            earlier=transitions.earlier_branches(record, work.config.branch_prefix),
             because="its commit was pushed",
         )
         steps.append((work.pusher, partial(act.open_pull, work.pusher, opening)))

@@ -182,13 +182,15 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPull:
-    """Open the pull request of a published branch; title and body are in its commit `head`."""
+    """Open the pull request of a published branch; title and body are in its commit `head`. None
+    is opened while one from a branch of `earlier` rounds is open."""
 
     line: ClassVar[str] = "task {0.issue}: open a pull request from {0.branch}"
     issue: int
     branch: str
     base: str
     head: str
+    earlier: tuple[str, ...]
     because: str
 
 

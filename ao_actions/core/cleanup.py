@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from ao_actions.core.model import Phase, TaskRecord
-from ao_actions.core.transitions import branch_name
+from ao_actions.core.transitions import earlier_branches
 
 ABANDONED = timedelta(days=30)
 ATTIC = "refs/ao/attic"
@@ -113,8 +113,7 @@ def describe(action: Action) -> str:
 
 def branches_of(record: TaskRecord, prefix: str) -> tuple[str, ...]:
     """The names under which the task may have pushed: its branch, and those of rounds before."""
-    earlier = (branch_name(prefix, record.issue, number) for number in range(1, record.round))
-    return tuple(dict.fromkeys([*earlier, record.branch]))
+    return (*earlier_branches(record, prefix), record.branch)
 
 
 def made(record: TaskRecord) -> frozenset[str]:

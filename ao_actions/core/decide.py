@@ -284,7 +284,7 @@ def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[acti
         yield from _run_effects(task, record, old, runs.get(record.issue), policy)
         yield from _rerun_effects(record, old)
         if record.attempts and task.now - record.attempts[-1].ended_at >= policy.publish_grace:
-            yield from _opening(record, verdict, after.default_branch)
+            yield from _opening(record, verdict, after.default_branch, policy)
         yield from _replying(task, record, policy)
         yield from orders.acknowledgements(task)
         yield from projection.project(task, verdict, after, policy)
@@ -367,7 +367,7 @@ def _undispatched(task: Task, record: TaskRecord, old: TaskRecord | None, policy
 
 
 def _opening(
-    record: TaskRecord, verdict: Verdict, default_branch: str
+    record: TaskRecord, verdict: Verdict, default_branch: str, policy: Policy
 ) -> Iterator[actions.OpenPull]:
     """What the publish job does early and, should it die, a later pass completes."""
     if verdict.phase is Phase.PUBLISHED:
@@ -376,6 +376,7 @@ def _opening(
             branch=record.branch,
             base=default_branch,
             head=record.delivered[0],
+            earlier=transitions.earlier_branches(record, policy.branch_prefix),
             because=verdict.because,
         )
 

@@ -198,6 +198,7 @@ class Snapshot:
 
     `branches` maps the live tasks' branch names to their commits (absent: no such branch),
     `comments` their issues to what was said there and on their pull requests lately,
+    `earlier_pulls` to an open pull request from the branch of an earlier round,
     `trusted` the logins that were looked up to whether they may write, `notices` paused agents
     to the comment that tells of their pause, `files` live tasks to what their pull requests
     change, where that was looked up.
@@ -209,6 +210,7 @@ class Snapshot:
     issues: Mapping[int, Issue]
     pulls: Mapping[int, Pull] = field(default_factory=dict)  # by issue number
     branches: Mapping[str, str] = field(default_factory=dict)
+    earlier_pulls: Mapping[int, int] = field(default_factory=dict)
     runs: tuple[Run, ...] | None = None
     comments: Mapping[int, tuple[Comment, ...]] = field(default_factory=dict)
     status_comments: Mapping[int, StatusComment] = field(default_factory=dict)
@@ -240,6 +242,7 @@ class Task:
     record: TaskRecord | None = None
     pull: Pull | None = None
     branch_head: str | None = None
+    earlier_pull: int | None = None
     run: Run | None = None
     runs_known: bool = False
     comments: tuple[Comment, ...] = ()

@@ -183,7 +183,8 @@ def _replies(task: Task, order: Order, obey: actions.Obey, policy: Policy) -> tu
 
 
 def why(verdict: Verdict) -> str:
-    way = _WAYS.get(verdict.phase, "It is over; the label, put on again, begins it anew.")
+    over = "It is over; the label, put on again, begins it anew."
+    way = verdict.way or _WAYS.get(verdict.phase, over)
     return f"**{verdict.phase}**: {verdict.because}.\n\n{way}"
 
 

@@ -18,22 +18,26 @@ from ao_actions.core.triage import Do
 
 
 class Rule(NamedTuple):
-    """`test` answers None (no match) or the particulars that `because` has room for."""
+    """`test` answers None (no match) or the particulars that `because` has room for. `way`: what
+    its owner can do, where that is not what the phase says."""
 
     phase: Phase
     because: str
     test: Callable[[Task, Policy], str | None]
+    way: str = ""
 
 
 class Verdict(NamedTuple):
     phase: Phase
     because: str
+    way: str = ""
 
 
 def phase_of(task: Task, policy: Policy) -> Verdict:
-    """The task's phase and the sentence why."""
+    """The task's phase, the sentence why, and the way out of it that is the rule's own."""
     rule, particulars = _matching(task, policy)
-    return Verdict(rule.phase, rule.because.format(particulars))
+    way = rule.way.format(ready=policy.labels.ready)
+    return Verdict(rule.phase, rule.because.format(particulars), way)
 
 
 def out_of_budget(task: Task, policy: Policy) -> str | None:
@@ -117,6 +121,14 @@ def _branch_gone(task: Task, _policy: Policy) -> str | None:
     if task.branch_head not in record.published:
         return f"{record.branch} was moved to {task.branch_head[:7]}"
     return None
+
+
+def _earlier_pull(task: Task, _policy: Policy) -> str | None:
+    """A human opened an earlier round's pull request again: a second one is not put beside it
+    (I4), whatever else is asked for meanwhile."""
+    if task.pull is not None or task.earlier_pull is None:
+        return None
+    return f"#{task.earlier_pull}"
 
 
 def _unanswerable(task: Task, policy: Policy) -> str | None:
@@ -338,6 +350,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(Phase.NEEDS_HUMAN, "{}", _stopped),
     Rule(Phase.NEEDS_HUMAN, "the branch {}", _branch_gone),
+    Rule(
+        Phase.NEEDS_HUMAN,
+        "pull request {} of an earlier round is open",
+        _earlier_pull,
+        "Close it, and this task goes on by itself, with a pull request of its own. To keep it, "
+        "take the label `{ready}` off.",
+    ),
     Rule(Phase.NEEDS_HUMAN, "an attempt changed nothing about {}", _unanswerable),
     Rule(Phase.NEEDS_HUMAN, "the agent found nothing to change: {}", _fruitless),
     Rule(Phase.NEEDS_HUMAN, "{}", _exhausted),

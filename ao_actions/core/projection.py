@@ -138,7 +138,9 @@ def status_body(task: Task, record: TaskRecord, verdict: Verdict, policy: Policy
     """The status comment: phase, reason, what to do, and an account of the attempts."""
     lines = [STATUS_MARK, f"**{verdict.phase}**: {verdict.because}."]
     ask = _ASKS.get(verdict.phase, "").format(ready=policy.labels.ready)
-    if verdict.phase is Phase.NEEDS_HUMAN and record.stop is not None:
+    if verdict.way:
+        ask = verdict.way
+    elif verdict.phase is Phase.NEEDS_HUMAN and record.stop is not None:
         ask = f"{record.stop.ask} {ask}"
         if record.stop.url:
             lines.append(f"See {record.stop.url}.")

@@ -47,6 +47,7 @@ def _task(snapshot: Snapshot, issue: Issue, policy: Policy, opens: datetime | No
         record=record,
         pull=snapshot.pulls.get(issue.number) if record else None,
         branch_head=snapshot.branches.get(record.branch) if record else None,
+        earlier_pull=snapshot.earlier_pulls.get(issue.number) if record else None,
         run=run_of(snapshot.runs or (), record) if record and claim else None,
         runs_known=snapshot.runs is not None,
         comments=snapshot.comments.get(issue.number, ()) if record else (),

@@ -364,3 +364,9 @@ def needs_round(record: TaskRecord | None, *, returning: bool, restarted: bool) 
 def branch_name(prefix: str, issue: int, round_: int) -> str:
     """`ao/42`, and `ao/42-2` for an issue that came back after its pull request ended."""
     return f"{prefix}{issue}" if round_ == 1 else f"{prefix}{issue}-{round_}"
+
+
+def earlier_branches(record: TaskRecord, prefix: str) -> tuple[str, ...]:
+    """The names under which rounds before may have pushed, but for the branch of now."""
+    names = (branch_name(prefix, record.issue, number) for number in range(1, record.round))
+    return tuple(name for name in names if name != record.branch)

@@ -161,8 +161,11 @@ def _run_call(client: Client, run_id: int, verb: str) -> Performed:
 
 
 def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
-    """The one pull request of the branch: never a second, in whatever state the first is (I4)."""
+    """The one pull request of the branch: never a second, in whatever state the first is, nor one
+    beside an open one of an earlier round (I4)."""
     found = observe.pulls_of(client, effect.branch)
+    for name in effect.earlier:
+        found = found or observe.pulls_of(client, name, "open")
     if found:
         return Performed("unchanged", found[0]["html_url"])
     title, body = split_message(client.get(f"git/commits/{effect.head}")["message"])

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from ao_actions.core import feedback, looked
+from ao_actions.core import feedback, looked, transitions
 from ao_actions.core.lookup import Unknowns
 from ao_actions.core.model import Book, TaskRecord
 from ao_actions.core.observed import Issue, Pull, Run, Snapshot, Task, Thread
@@ -53,6 +53,7 @@ def sweep(client: Client, book: Book, policy: Policy) -> Snapshot:
             for record in live
             if (ref := repository.get(f"b{record.issue}")) is not None
         },
+        earlier_pulls=_earlier_pulls(repository, live, policy),
         runs=_runs(client, live),
         comments={r.issue: tuple(nodes.comments(repository, r)) for r in live},
         status_comments={
@@ -94,7 +95,7 @@ def _query(
     client: Client, live: list[TaskRecord], policy: Policy, *, first: bool
 ) -> dict[str, Any]:
     """One answer's `repository`; the first query also pages through the labelled issues."""
-    aliases = "".join(_task_query(record) for record in live)
+    aliases = "".join(_task_query(record) + _earlier_query(record, policy) for record in live)
     issues = (
         "issues(labels: [$label], states: OPEN, first: 100, after: $after, "
         "orderBy: {field: CREATED_AT, direction: ASC}) "
@@ -137,6 +138,29 @@ def _task_query(record: TaskRecord) -> str:
         f"b{number}: ref(qualifiedName: {ref}) {{ target {{ oid }} "
         f"associatedPullRequests({newest}) {{ nodes {{ ...PullFields }} }} }}\n"
     )
+
+
+def _earlier_query(record: TaskRecord, policy: Policy) -> str:
+    """Of a task that came back: what is open of the rounds before."""
+    opened = "associatedPullRequests(states: OPEN, first: 1) { nodes { number } }"
+    names = transitions.earlier_branches(record, policy.branch_prefix)
+    refs = (json.dumps(f"refs/heads/{name}") for name in names)
+    return "".join(
+        f"e{record.issue}_{n}: ref(qualifiedName: {ref}) {{ {opened} }}\n"
+        for n, ref in enumerate(refs)
+    )
+
+
+def _earlier_pulls(
+    repository: Mapping[str, Any], live: list[TaskRecord], policy: Policy
+) -> dict[int, int]:
+    found = {}
+    for record in live:
+        for n, _ in enumerate(transitions.earlier_branches(record, policy.branch_prefix)):
+            ref = repository.get(f"e{record.issue}_{n}")
+            for pull in ref["associatedPullRequests"]["nodes"] if ref else ():
+                found[record.issue] = int(pull["number"])
+    return found
 
 
 def _repository(client: Client, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,10 @@ only if the branch still is where its claim found it, and if issue and pull requ
 more directly before the push, say nothing against it. If the branch was moved or deleted
 meanwhile the task asks a human, and the work is in the run's hand-off.
 
+An earlier round's pull request that is opened again while the next round is at work: its run
+pushes to the branch of its own, `ao/42-2`, and opens no second pull request. The task asks its
+owner (`needs_human`) and goes on by itself when the earlier one is closed.
+
 A task that was `withdrawn` begins anew when somebody puts the label on again. A paused one goes
 on when its cause is gone, with `/ao resume`, or with a review that asks for work. All commands:
 [commands.md](commands.md).
@@ -137,7 +141,7 @@ def _said(world: Snapshot) -> tuple[Phase, str]:
     """The phase and its sentence once a pass has done what it was told."""
     _, after = orders.obeyed(world, POLICY)
     [(_, verdict)] = verdicts(after, POLICY, live=True)
-    return verdict
+    return verdict.phase, verdict.because
 
 
 def _world(*, at_work: bool) -> Snapshot:

@@ -92,7 +92,7 @@ def run_every_place(tour: Tour, client: Recorder, scratch: Path) -> None:
 
     policy = Policy(agents=("command",))
     live = a_record(issue=number, branch=f"ao/{number}")
-    gone = a_record(issue=1, epoch=2, branch="ao/1")
+    gone = a_record(issue=1, epoch=2, branch="ao/1-2", round=2)
     snapshot = observe.sweep(client, a_book(live, gone), policy)
     assert isinstance(snapshot.pulls[number], Pull)
     ours = (number,)

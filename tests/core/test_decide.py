@@ -510,9 +510,25 @@ def test_the_pull_request_is_opened(ended, opened) -> None:
         branch="ao/42",
         base="main",
         head="c1",
+        earlier=(),
         because="ao/42 is pushed and has no pull request yet",
     )
     assert planned(actions.OpenPull, snapshot) == ([opening] if opened else [])
+
+
+def test_no_pull_request_is_opened_beside_one_of_an_earlier_round() -> None:
+    record = published(ended=5, branch="ao/42-2", round=2)
+    snapshot = a_snapshot(records=[record], branches={"ao/42-2": "c1"}, earlier_pulls={42: 5})
+    assert planned(actions.OpenPull, snapshot) == []
+    closed = replace(snapshot, earlier_pulls={})
+    [opening] = planned(actions.OpenPull, closed)
+    assert (opening.branch, opening.earlier) == ("ao/42-2", ("ao/42",))
+
+
+def test_no_agent_is_sent_beside_an_open_pull_request_of_an_earlier_round() -> None:
+    record = a_record(branch="ao/42-2", round=2)
+    assert planned(actions.Claim, a_snapshot(records=[record], earlier_pulls={42: 5})) == []
+    assert len(planned(actions.Claim, a_snapshot(records=[record]))) == 1
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,11 @@ def test_why_knows_a_way_out_of_every_phase(phase) -> None:
     assert orders.why(orders.Verdict(phase, "so it is")).startswith(f"**{phase}**: so it is.\n\n")
 
 
+def test_why_names_the_rule_s_own_way_out() -> None:
+    own = orders.Verdict(Phase.NEEDS_HUMAN, "so it is", "Close it.")
+    assert orders.why(own) == "**needs_human**: so it is.\n\nClose it."
+
+
 @pytest.mark.parametrize(
     ("record", "expected"),
     [

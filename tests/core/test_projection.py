@@ -1,11 +1,13 @@
 """What labels, assignees, reviewers and the status comment should say."""
 
+from dataclasses import replace
+
 import pytest
 
 from ao_actions.core import actions, projection
 from ao_actions.core.model import Outcome, Phase
 from ao_actions.core.observed import StatusComment
-from ao_actions.core.phase import Verdict
+from ao_actions.core.phase import Verdict, phase_of
 from tests.builders import (
     NOW,
     POLICY,
@@ -215,6 +217,14 @@ def test_status_asks_a_human(stop, lines) -> None:
     assert len(shown) == 2 + len(lines)
     for given, wanted in zip(shown[2:], lines, strict=True):
         assert given.startswith(wanted)
+
+
+def test_a_rule_s_own_way_out_is_asked_for_instead() -> None:
+    task = a_task(record=a_published_record(stop=a_stop()), earlier_pull=5, branch_head="c1")
+    verdict = phase_of(replace(task, record=a_published_record()), POLICY)
+    shown = projection.status_body(task, task.record, verdict, POLICY)
+    assert "earlier round is open.\n@ann: Close it, and this task goes on by itself" in shown
+    assert "To keep it, take the label `ao:ready` off.\n" in shown
 
 
 def test_an_old_stop_is_not_shown_while_work_goes_on() -> None:

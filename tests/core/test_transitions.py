@@ -380,6 +380,19 @@ def test_branch_name(round_, name) -> None:
     assert transitions.branch_name("ao/", 42, round_) == name
 
 
+@pytest.mark.parametrize(
+    ("branch", "round_", "names"),
+    [
+        pytest.param("ao/42", 1, (), id="the first round"),
+        pytest.param("ao/42", 2, (), id="a second one on the first one's branch"),
+        pytest.param("ao/42-3", 3, ("ao/42", "ao/42-2"), id="it has come back twice"),
+    ],
+)
+def test_the_branches_of_earlier_rounds(branch, round_, names) -> None:
+    record = a_record(branch=branch, round=round_)
+    assert transitions.earlier_branches(record, "ao/") == names
+
+
 def test_no_claim_beyond_the_day_s_money() -> None:
     policy = Policy(budget=Budget(usd_per_day=9.0))
     book = after(a_book(), to_claim(1), policy=policy)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from ao_actions.errors import AuthError, ForgeError, NotFoundError, RateLimitError
+from ao_actions.errors import AuthError, ForgeError, GitError, NotFoundError, RateLimitError
 from ao_actions.forge import observe
 from ao_actions.forge.client import Address, Client
+from ao_actions.git import Git, Remote
+from ao_actions.localgithub import seed
 from ao_actions.localgithub.faults import ANSWERS, Fault, Faults
 from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.patience import BUDGET, LONGEST, TRIES, Patience
@@ -306,15 +308,12 @@ def test_a_list_that_never_rests_is_no_list(site: Site) -> None:
 
 
 def test_git_reads_are_tried_again(site: Site, tmp_path: Path) -> None:
-    from ao_actions.errors import GitError
-    from ao_actions.git import Git, Remote
-
     client = site.client()
     url = f"{site.hub.url}/{NAME}.git"
     git = Git.scratch(tmp_path / "s.git", Remote(url, client.token))
     waits: list[float] = []
     git.patience = Patience(waits.append, lambda: 0.5)
-    for rule in ({"status": 503}, {"status": 429}, {"cut": 20}):
+    for rule in ({"status": 503}, {"status": 500}, {"cut": 20}):
         site.plan(path=".*/info/refs", **rule)
         assert git.remote_refs("refs/heads/none") == {}
     assert waits == [1.0] * 3
@@ -328,3 +327,57 @@ def test_git_reads_are_tried_again(site: Site, tmp_path: Path) -> None:
     with pytest.raises(GitError, match="fatal"):
         stranger.fetch("refs/heads/main")
     assert len(waits) == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        pytest.param(429, {"Retry-After": "17"}, 17.0, id="as long as it says"),
+        pytest.param(503, {"Retry-After": "17"}, 17.0, id="also where it is down"),
+        pytest.param(429, {}, 60.0, id="it does not say how long"),
+        pytest.param(429, {"Retry-After": "0"}, 1.0, id="not at once"),
+        pytest.param(429, {"Retry-After": "soon"}, 60.0, id="no number"),
+    ],
+)
+def test_git_s_limits_are_waited_for(
+    site: Site, tmp_path: Path, status: int, headers: dict[str, str], seconds: float
+) -> None:
+    git, waits = limited_git(site, tmp_path)
+    for path in (".*/info/refs", ".*/git-upload-pack"):
+        site.plan(path=path, status=status, headers=headers)
+        assert git.fetch("refs/heads/main")
+    assert waits == [seconds, seconds]
+    site.plan(path=".*/git-receive-pack", status=status, headers=headers)
+    head = git.remote_refs("refs/heads/main")["refs/heads/main"]
+    new = f"refs/heads/{tmp_path.name}"
+    done = git.push({new: ("", head)})
+    assert (done.code, waits) == (0, [seconds] * 3)
+    assert git.remote_refs(new) == {new: head}
+
+
+def test_a_limit_of_git_s_that_outlasts_us_is_one(site: Site, tmp_path: Path) -> None:
+    git, waits = limited_git(site, tmp_path)
+    assert git.fetch("refs/heads/main")
+    head = git.remote_refs("refs/heads/main")["refs/heads/main"]
+    rule = site.plan(path=".*/info/refs", status=429, headers={"Retry-After": "900"}, times=None)
+    said = r"git {} http.*error: 429: the limit is over in 900 seconds, the next pass goes on"
+    for verb, call in (
+        ("fetch", lambda: git.fetch("refs/heads/main")),
+        ("ls-remote", lambda: git.remote_refs("refs/heads/main")),
+        ("push", lambda: git.push({"refs/heads/new": ("", head)})),
+    ):
+        with pytest.raises(RateLimitError, match=said.format(verb)):
+            call()
+    assert waits == []
+    assert rule.fired == 3
+
+
+def limited_git(site: Site, folder: Path) -> tuple[Git, list[float]]:
+    """git with what it waits for, and a repository with a commit."""
+    world = site.hub.world
+    if world.ref_oid(NAME, "refs/heads/main") is None:
+        seed.commit_files(world, world.repositories[NAME], {"a.txt": "a\n"}, "Begin")
+    git = Git.scratch(folder / "s.git", Remote(f"{site.hub.url}/{NAME}.git", site.client().token))
+    waits: list[float] = []
+    git.patience = Patience(waits.append)
+    return git, waits

@@ -182,6 +182,50 @@ def test_work_and_publish_belong_into_a_job(shell: Shell) -> None:
         refused(done, errors.AoError, "GITHUB_RUN_ID")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        pytest.param(("GET", ".*/artifacts"), 4, ["error: GET ", "may not do that"], id="one"),
+        pytest.param(("POST", ".*/dispatches"), 5, ["error: ", "ao-reconcile.yml"], id="waking"),
+        pytest.param(
+            ("GET|POST", ".*/(artifacts|dispatches)"),
+            4,
+            ["warning: no pass was started, ", "ao-reconcile.yml", "\nerror: GET "],
+            id="both: the first counts",
+        ),
+    ],
+)
+def test_publish_fails_with_its_first_error(
+    shell: Shell, factory: Factory, wrong: tuple[str, str], code: int, said: list[str]
+) -> None:
+    from ao_actions.localgithub.faults import Fault
+
+    number = factory.issue()
+    factory.reconcile()
+    run = factory.work_run(number)
+    method, path = wrong
+    for verb, answer in (("GET", "forbidden"), ("POST", "not-found")):
+        if verb in method:
+            factory.hub.app.faults.append(Fault(verb, path, answer=answer, times=None))
+    shell.env["GITHUB_RUN_ID"] = str(run.id)
+    done = shell.run("publish", "--task", str(number), "--epoch", "1")
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    for words in said:
+        assert words in done.stderr
+    assert (factory.task(number).claim is None) is (code == 5), "an attempt without a hand-off"
+
+
+def test_git_s_limit_is_a_limit(shell: Shell, factory: Factory) -> None:
+    from ao_actions.localgithub.faults import Fault
+
+    limit = Fault("GET", ".*/info/refs", status=429, headers={"Retry-After": "900"}, times=None)
+    factory.hub.app.faults.append(limit)
+    done = shell.run("reconcile")
+    refused(done, errors.RateLimitError, "error: 429: the limit is over in 900 seconds")
+    assert limit.fired == 1
+
+
 def test_init_writes_workflows_config_and_labels_once(shell: Shell, factory: Factory) -> None:
     shutil.rmtree(shell.folder / ".github")
     shell.env["GITHUB_TOKEN"] = factory.token

@@ -86,7 +86,7 @@ def open_pull(factory: Factory) -> tuple[actions.Effect, Look, Any]:
     name = branched(factory)
     head = factory.branch(name)
     assert head is not None
-    effect = actions.OpenPull(issue=1, branch=name, base="main", head=head, because="")
+    effect = actions.OpenPull(issue=1, branch=name, base="main", head=head, earlier=(), because="")
     return effect, lambda: [p.head_ref for p in factory.pulls()].count(name), 1
 
 

@@ -13,6 +13,7 @@ from ao_actions.forge.answers import Answer
 from ao_actions.forge.client import Client
 from tests.builders import NOW
 from tests.integration.conftest import OWNER, Factory
+from tests.integration.test_publish import FIX
 
 
 def test_a_labelled_issue_is_claimed_dispatched_and_shown(factory: Factory) -> None:
@@ -198,6 +199,64 @@ def test_a_returning_issue_gets_its_record_back_and_a_new_branch(factory: Factor
     record = factory.task(number)
     assert (record.branch, record.round, record.epoch) == (f"ao/{number}-2", 2, 2)
     assert [a.outcome for a in record.attempts] == [Outcome.WITHDRAWN]
+
+
+def test_no_second_pull_request_beside_an_earlier_one_that_is_opened_again(
+    factory: Factory,
+) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.publish(number, files=FIX)
+    [first] = factory.pulls()
+    again(factory, number, first.number)
+    factory.call("PATCH", f"pulls/{first.number}", state="open")
+    factory.publish(number, files=FIX)
+    record = factory.task(number)
+    assert record.published == (factory.branch(f"ao/{number}-2"),), "the work is not lost"
+    for _ in range(2):
+        factory.pass_time(minutes=10)
+        factory.reconcile()
+        assert factory.pulls() == [first]
+        assert "ao:needs-human" in factory.labels(number)
+        [said] = factory.status_comments(number)
+        assert f"pull request #{first.number} of an earlier round is open" in said
+        assert f"@{OWNER}: Close it, and this task goes on by itself" in said
+    assert factory.reconcile().steps == ()
+
+    factory.call("PATCH", f"pulls/{first.number}", state="closed")
+    factory.reconcile()
+    _, second = factory.pulls()
+    assert second.head_ref == f"ao/{number}-2"
+    factory.reconcile()
+    assert "ao:needs-human" not in factory.labels(number)
+
+
+def again(factory: Factory, number: int, pull: int) -> None:
+    """Its pull request is closed and the label put on again: the task begins anew."""
+    factory.call("PATCH", f"pulls/{pull}", state="closed")
+    factory.reconcile()
+    factory.call("DELETE", f"issues/{number}/labels/ao:ready")
+    factory.pass_time(minutes=1)
+    factory.post(f"issues/{number}/labels", labels=["ao:ready"])
+    factory.reconcile()
+
+
+def test_an_earlier_pull_request_that_is_kept_is_a_human_s(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    factory.publish(number, files=FIX)
+    [first] = factory.pulls()
+    again(factory, number, first.number)
+    factory.publish(number, outcome=Outcome.AGENT_ERROR)
+    factory.call("PATCH", f"pulls/{first.number}", state="open")
+    runs = len(factory.work_runs())
+    factory.reconcile()
+    assert len(factory.work_runs()) == runs, "no agent is sent beside it"
+    assert "ao:needs-human" in factory.labels(number)
+    factory.call("PUT", f"pulls/{first.number}/merge")
+    factory.reconcile()
+    assert factory.finished(number).finished is Phase.WITHDRAWN
+    assert factory.labels(number) == {"ao:ready"}
 
 
 def test_labels_and_comment_are_repaired(factory: Factory) -> None:

@@ -29,6 +29,7 @@ Json = Any
 WEB = "https://github.com/acme/widgets"
 _TASK = re.compile(r"t(\d+): issue\(number: \d+\)")
 _BRANCH = re.compile(r'b(\d+): ref\(qualifiedName: "refs/heads/([^"]+)"\)')
+_EARLIER = re.compile(r'(e\d+_\d+): ref\(qualifiedName: "refs/heads/([^"]+)"\)')
 _PULL = re.compile(r"p(\d*): pullRequest\(number: (\d+)\)")
 PASSED, FAILED = "success", "failure"
 
@@ -68,6 +69,10 @@ def sweep(world: World, state: State, query: str) -> Json:
         answer[f"t{number}"] = _issue(state, issue) if issue else None
     for number, branch in _BRANCH.findall(query):
         answer |= _branch(world, state, int(number), branch)
+    for alias, branch in _EARLIER.findall(query):
+        found = [{"number": p.number} for p in _of(state, branch) if p.state == "OPEN"]
+        there = f"refs/heads/{branch}" in state.refs
+        answer[alias] = {"associatedPullRequests": {"nodes": found}} if there else None
     for alias, number in _PULL.findall(query):
         pull = state.pulls.get(int(number))
         answer[f"p{alias}"] = _pull(world, state, pull, details=details) if pull else None
@@ -75,7 +80,7 @@ def sweep(world: World, state: State, query: str) -> Json:
 
 
 def _branch(world: World, state: State, number: int, branch: str) -> Json:
-    pulls = [pull for pull in state.pulls.values() if pull.branch == branch]
+    pulls = _of(state, branch)
     ended = [
         {"number": p.number, "url": f"{WEB}/pull/{p.number}", "state": p.state}
         | {"isCrossRepository": False}
@@ -85,6 +90,10 @@ def _branch(world: World, state: State, number: int, branch: str) -> Json:
     found = [_pull(world, state, pulls[-1])] if pulls and oid else []
     ref = {"target": {"oid": oid}, "associatedPullRequests": {"nodes": found}} if oid else None
     return {f"p{number}": {"nodes": ended}, f"b{number}": ref}
+
+
+def _of(state: State, branch: str) -> list[Pull]:
+    return [pull for pull in state.pulls.values() if pull.branch == branch]
 
 
 def _issue(state: State, issue: Issue) -> Json:

@@ -69,8 +69,8 @@ def label(schedule: Schedule) -> str:
     return f"@{who} puts the label on #{issue.number}"
 
 
-def label_again(schedule: Schedule) -> str:
-    issue = _issue(schedule)
+def label_again(schedule: Schedule, issue: Issue | None = None) -> str:
+    issue = issue or _issue(schedule)
     schedule.world.unlabel(issue.number, READY)
     schedule.world.label(issue.number, READY, "maya")
     schedule.laws.restarted(issue.number)
@@ -196,21 +196,34 @@ def push_main(schedule: Schedule) -> str:
 # ---- pull requests -------------------------------------------------------------------------
 
 
-def close_pull(schedule: Schedule) -> str | None:
-    pull = _pull(schedule)
+def close_pull(schedule: Schedule, pull: Pull | None = None) -> str | None:
+    pull = pull or _pull(schedule)
     if pull is None:
         return None
     schedule.world.put(replace(pull, state="CLOSED"))
     return f"closes pull request {pull.number}"
 
 
-def reopen_pull(schedule: Schedule) -> str | None:
-    pull, world = _pull(schedule, "CLOSED"), schedule.world
+def reopen_pull(schedule: Schedule, pull: Pull | None = None) -> str | None:
+    pull, world = pull or _pull(schedule, "CLOSED"), schedule.world
     if pull is None or not world.branch(pull.branch) or world.open_pulls(pull.branch):
         return None
     world.put(replace(pull, state="OPEN", head=world.branch(pull.branch)))
-    schedule.laws.reopened.add(pull.number)
     return f"reopens pull request {pull.number}"
+
+
+def waver(schedule: Schedule) -> str | None:
+    """Close a pull request, have its task begun anew, and open the old one again while the next
+    is on its way: too long a chain of acts for chance."""
+    state, live = schedule.world.state, schedule.laws.book
+    branches = {pull.branch for pull in state.pulls.values()}
+    for pull in state.pulls.values():
+        record = live.get(pull.issue)
+        if pull.state == "CLOSED" and record is None and pull.issue:
+            return label_again(schedule, state.issues[pull.issue])
+        if pull.state == "CLOSED" and record and record["branch"] not in branches:
+            return reopen_pull(schedule, pull)
+    return close_pull(schedule)
 
 
 def merge_pull(schedule: Schedule) -> str | None:
@@ -401,3 +414,4 @@ TABLE: tuple[tuple[int, Callable[[Schedule], str | None]], ...] = (
     (1, force_ledger),
     (6, repair_ledger),
 )
+WAVERING = (*TABLE, (100, waver))

@@ -56,10 +56,8 @@ def publish_job(process: Process, run: Run) -> None:
         say=lambda line: schedule.note(f"  {line}"),
         inspector=Inspector(process),
     )
-    try:
+    with publish.waking(client, schedule.note):
         publish.publish(work, process.issue, process.epoch)
-    finally:
-        publish.wake_reconcile(client)
 
 
 def agent_job(process: Process, run: Run) -> None:

@@ -218,6 +218,16 @@ def wrong_zone(patch: Patch) -> None:
     patch.setattr(nodes, "time", lambda text: real(text) + timedelta(hours=2))
 
 
+def second_pull(patch: Patch) -> None:
+    """Nobody looks for an earlier round's pull request before another one is opened."""
+    real = act.open_pull
+
+    def open_pull(connection: Any, effect: actions.OpenPull) -> act.Performed:
+        return real(connection, replace(effect, earlier=()))
+
+    patch.setattr(act, "open_pull", open_pull)
+
+
 def no_last_look(patch: Patch) -> None:
     """Publish does not look once more before it pushes."""
     patch.setattr(publish, "_look_again", lambda _work, _record, verdict: verdict)
@@ -257,6 +267,7 @@ TABLE: tuple[Callable[[Patch], None], ...] = (
     farewell_after_the_push,
     typed_status,
     wrong_zone,
+    second_pull,
     no_last_look,
     replies_not_looked_for,
     anybody_may_take_over,

@@ -76,6 +76,8 @@ class Schedule:
         self.world.refs_moved = self.laws.refs_moved
         for _ in range(1 + chooser.below(3)):
             self.open_issue()
+        waver = self.human_weight > 0 and chooser.chance(0.3)
+        self.acts = humans.WAVERING if waver else humans.TABLE
 
     # ---- the whole -------------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ class Schedule:
         return [p for p in self.processes if p.ready_at <= self.world.now]
 
     def _human(self) -> None:
-        act = self.chooser.weighted(humans.TABLE)
+        act = self.chooser.weighted(self.acts)
         done = act(self)
         if done is not None:
             self.human_acts[act.__name__] += 1

@@ -10,7 +10,7 @@ from tests.sim import mutations
 from tests.sim.__main__ import play
 
 pytestmark = pytest.mark.extra
-MOST, SOON = 12_000, 250
+MOST, SOON = 12_000, 500
 # It takes more schedules than every run has time for.
 RARE = (mutations.cap_checked_outside,)
 
