@@ -29,6 +29,7 @@ from ao_actions.core.policy import Policy
 from ao_actions.core.tasks import tasks, verdicts
 
 MAX_RERUNS = 2
+_OVER = (Phase.DONE, Phase.WITHDRAWN)
 
 # ---- the plan ------------------------------------------------------------------------------
 
@@ -37,14 +38,18 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
     """The plan, in the order in which it is to be performed.
 
     First the last words on tasks that end (a crash later must not lose them), then the
-    ledger transitions (one push), then the effects that follow from them.
+    ledger transitions (one push), then the effects that follow from them. Who ended a task is
+    thanked after the push: before it, a word that bears our reaction would pass for obeyed.
     """
     farewells: list[actions.Effect] = []
+    thanks: list[actions.Effect] = []
     planned: list[actions.Transition] = []
     told, after = orders.obeyed(snapshot, policy)
     planned += told
     for task, verdict in verdicts(after, policy, live=True):
-        farewells += _farewell(task, verdict, after, policy)
+        if verdict.phase in _OVER:
+            farewells += _farewell(task, verdict, after, policy)
+            thanks += orders.acknowledgements(task)
         for transition in _settle(task, verdict, policy):
             planned.append(transition)
             after = _apply(after, transition, policy)
@@ -58,7 +63,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
         for note in _notes(after, policy):
             planned.append(note)
             after = _apply(after, note, policy)
-    return (*farewells, *planned, *_effects(snapshot, after, policy))
+    return (*farewells, *planned, *thanks, *_effects(snapshot, after, policy))
 
 
 def _apply(snapshot: Snapshot, transition: actions.Transition, policy: Policy) -> Snapshot:
@@ -68,11 +73,8 @@ def _apply(snapshot: Snapshot, transition: actions.Transition, policy: Policy) -
 def _farewell(
     task: Task, verdict: Verdict, snapshot: Snapshot, policy: Policy
 ) -> Iterator[actions.Effect]:
-    if verdict.phase not in (Phase.DONE, Phase.WITHDRAWN):
-        return
     if task.record and task.record.claim and task.run and task.run.status != "completed":
         yield actions.Cancel(issue=task.issue.number, run_id=task.run.id, because=verdict.because)
-    yield from orders.acknowledgements(task)
     yield from projection.project(task, verdict, snapshot, policy)
 
 
@@ -81,7 +83,7 @@ def _settle(task: Task, verdict: Verdict, policy: Policy) -> Iterator[actions.Tr
     record = task.record
     assert record is not None  # noqa: S101 - a live task has one
     number = record.issue
-    if verdict.phase in (Phase.DONE, Phase.WITHDRAWN):
+    if verdict.phase in _OVER:
         yield actions.Finish(
             issue=number,
             phase=verdict.phase,

@@ -335,10 +335,10 @@ def _could_use_an_agent(task: Task, policy: Policy) -> bool:
 
 RULES: tuple[Rule, ...] = (
     Rule(Phase.DONE, "pull request {} is merged", _merged),
+    Rule(Phase.WITHDRAWN, "{}", _ended),
     Rule(Phase.WITHDRAWN, "the issue is closed", _issue_closed),
     Rule(Phase.WITHDRAWN, "the label {} was removed", _unlabelled),
     Rule(Phase.WITHDRAWN, "pull request {} was closed without a merge", _pull_closed),
-    Rule(Phase.WITHDRAWN, "{}", _ended),
     Rule(Phase.WITHDRAWN, "@{} was assigned and takes over", _taken_over),
     Rule(Phase.WORKING, "the run `{}` works on it", runs.alive),
     Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", runs.waits_too_long),

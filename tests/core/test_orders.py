@@ -209,6 +209,21 @@ def test_stop_ends_the_task_and_cancels_its_run() -> None:
     assert decide(after, POLICY) == ()
 
 
+@pytest.mark.parametrize("word", ["stop", "take-over"])
+def test_a_word_that_ends_a_task_outlives_a_pass_that_dies_before_the_push(word) -> None:
+    record = a_record(claim=a_claim())
+    snapshot = seen(a_remark(f"/ao {word}"), record=record, runs=(a_run(record),))
+    plan = decide(snapshot, POLICY)
+    push = next(n for n, action in enumerate(plan) if isinstance(action, actions.Transition))
+    assert push > 0
+    for done in range(push + 1):
+        again = decide(worlds.step(snapshot, plan[:done], POLICY), POLICY)
+        [finish] = [action for action in again if isinstance(action, actions.Finish)]
+        assert finish.because == f"@ann said `/ao {word}`"
+        [react] = [action for action in again if isinstance(action, actions.React)]
+        assert again.index(react) > again.index(finish)
+
+
 def test_whoever_takes_over_is_assigned() -> None:
     snapshot = seen(a_remark("/ao take-over", author="bob"), trusted={"bob": True})
     assigns = [a for a in decide(snapshot, POLICY) if isinstance(a, actions.Assign)]

@@ -1,99 +1,91 @@
-"""A task's life in stages: what the people do, and then runners and passes until all is still."""
+"""A life that is played in stages: what the people do, and then the factory until all is still."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ao_actions.localgithub.model import PullRequest, WorkflowRun
+from ao_actions.localgithub.model import WorkflowRun
 from ao_actions.localgithub.world import Clock
 from tests.crash.picture import picture
 from tests.crash.scythe import Scythe, When
 from tests.integration.conftest import zipped
 from tests.played.github import Played, found, opened
 
-CONFIG = "max_parallel: 2\n"
-# One more line each time, and a reply where there is a thread.
-AGENT = """\
-echo "line $(cat work.txt 2>/dev/null | wc -l)" >> work.txt
-if grep -q '### T1 at' "$AO_BRIEF"; then
-  echo '{"replies": [{"thread": "T1", "body": "It has one now."}]}' > "$AO_RESULT"
-fi
-"""
 MOST = 20  # rounds until all is still
 
-
-def labels(world: Played) -> None:
-    body = "Please add work.txt with numbered lines."
-    number = world.call("POST", "issues", title="Number the lines", body=body)["number"]
-    world.call("POST", f"issues/{number}/labels", labels=["ao:ready"])
-
-
-def dies(world: Played) -> None:
-    """The first run's machine dies between its two jobs: the hand-off is there."""
-    (run,) = world.open_runs()
-    die_at_upload(world, run, When.AFTER)
+# Minutes that pass, and whether there are runners then: until all is still, one after the other.
+Turns = tuple[tuple[int, bool], ...]
+ALONE: Turns = ((0, False),)  # a run that is dispatched waits for the next stage
+WITH_RUNNERS: Turns = ((0, True),)
+RUNNERS_LATER: Turns = ((0, False), (10, True))
 
 
-def goes_on(_world: Played) -> None:
-    """Nobody does anything: the runners work on."""
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A stage as it is planned. `commands` are given by a person, again if they are killed;
+    `minutes` lie between two passes (6: a dispatch that is not seen by then is made again)."""
+
+    people: Callable[[Played], None]
+    turns: Turns = ALONE
+    minutes: int = 6
+    commands: tuple[tuple[str, ...], ...] = ()
 
 
-def fails(world: Played) -> None:
-    _status(world, "failure")
+@dataclass(frozen=True, slots=True)
+class Life:
+    """`ci` does what CI does between two looks; `files` are those of the repository."""
+
+    config: str
+    agent: str
+    ci: Callable[[Played], None]
+    chapters: Mapping[str, Chapter]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-def passes(world: Played) -> None:
-    _status(world, "success")
+@dataclass(slots=True)
+class Stage:
+    """One stage as it went: `start` is the world after the people's part, at `seconds` of the
+    clock, `writes` the effects that our programs had, and `end` the world's picture afterwards.
+    `programs`: how many were started, which is what it costs to go through it."""
+
+    life: Life
+    chapter: Chapter
+    start: Path
+    seconds: float
+    writes: list[tuple[str, ...]]
+    end: dict[str, object] = field(repr=False)
+    programs: int
 
 
-def asks(world: Played) -> None:
-    """A review with a thread, and a command; after a while, for a review may go on."""
-    pull = _pull(world)
-    comment = {"path": "work.txt", "line": 1, "side": "RIGHT", "body": "Its line is missing."}
-    world.call(
-        "POST",
-        f"pulls/{pull.number}/reviews",
-        event="REQUEST_CHANGES",
-        commit_id=pull.head_sha,
-        comments=[comment],
-    )
-    world.call("POST", f"issues/{pull.number}/comments", body="/ao why")
-    world.pass_time(minutes=3)
+def settle(world: Played, scythe: Scythe, life: Life, chapter: Chapter) -> None:
+    """The commands; then runners, CI and passes do their part until a pass finds nothing to do."""
+    for command in chapter.commands:
+        while (code := world.start(*command).wait()) < 0:
+            scythe.over()
+        scythe.over()
+        assert code == 0, f"{command}: exit code {code}"
+    for minutes, runners in chapter.turns:
+        world.pass_time(minutes=minutes)
+        _until_still(world, scythe, life, minutes=chapter.minutes, runners=runners)
 
 
-def merges(world: Played) -> None:
-    _status(world, "success")
-    pull = _pull(world)
-    world.call("POST", f"pulls/{pull.number}/reviews", event="APPROVE", commit_id=pull.head_sha)
-    world.call("PUT", f"pulls/{pull.number}/merge", sha=pull.head_sha)
-
-
-# What the people do, and whether there are runners: without them all is still when the run is
-# dispatched, and the next stage begins there.
-STAGES: dict[str, tuple[Callable[[Played], None], bool]] = {
-    "claimed": (labels, False),
-    "salvaged": (dies, True),
-    "red": (fails, False),
-    "mended": (goes_on, True),
-    "green": (passes, True),
-    "reviewed": (asks, False),
-    "answered": (goes_on, True),
-    "merged": (merges, True),
-}
-
-
-def _pull(world: Played) -> PullRequest:
-    (pull,) = world.repo.pulls.values()
-    return pull
-
-
-def _status(world: Played, state: str) -> None:
-    context = "ci/outside"
-    world.call("POST", f"statuses/{_pull(world).head_sha}", state=state, context=context)
+def _until_still(world: Played, scythe: Scythe, life: Life, *, minutes: int, runners: bool) -> None:
+    for _ in range(MOST):
+        runs = world.open_runs() if runners else []
+        for run in runs:
+            world.play(run)
+            scythe.over()
+        life.ci(world)
+        planned = world.reconcile()
+        scythe.over()
+        world.pass_time(minutes=minutes)
+        if not runs and planned == 0:
+            return
+    raise AssertionError("it never comes to rest")
 
 
 def die_at_upload(world: Played, run: WorkflowRun, when: When) -> None:
@@ -107,37 +99,7 @@ def die_at_upload(world: Played, run: WorkflowRun, when: When) -> None:
     world.end(run, "failure")
 
 
-def settle(world: Played, scythe: Scythe, *, runners: bool) -> None:
-    """Runners, CI and passes do their part until a pass finds nothing to do."""
-    for _ in range(MOST):
-        runs = world.open_runs() if runners else []
-        for run in runs:
-            world.play(run)
-            scythe.over()
-        for pull in world.repo.pulls.values():
-            if not any(s.sha == pull.head_sha for s in world.repo.statuses) and not pull.merged:
-                _status(world, "pending")
-        planned = world.reconcile()
-        scythe.over()
-        world.pass_time(minutes=6)
-        if not runs and planned == 0:
-            return
-    raise AssertionError("it never comes to rest")
-
-
 # ---- the uncrashed life, and lives that go on from one of its stages -----------------------
-
-
-@dataclass(slots=True)
-class Stage:
-    """One stage as it went: `start` is the world after the people's part, at `seconds` of the
-    clock, `writes` what our programs wrote, and `end` the world's picture afterwards."""
-
-    start: Path
-    seconds: float
-    runners: bool
-    writes: list[str]
-    end: dict[str, object] = field(repr=False)
 
 
 class Counted(Clock):
@@ -153,23 +115,25 @@ class Counted(Clock):
         super().advance(seconds)
 
 
-def live(root: Path) -> dict[str, Stage]:
+def live(root: Path, life: Life) -> dict[str, Stage]:
     """The whole life, uncrashed, and a copy of the world at each stage's begin."""
     home = root / "life"
     home.mkdir(parents=True)
-    found(home, CONFIG, AGENT)
+    found(home, life.config, life.agent, life.files)
     clock, stages = Counted(), {}
-    for name, (people, runners) in STAGES.items():
+    for name, chapter in life.chapters.items():
         with opened(home, clock) as world:
-            people(world)
+            chapter.people(world)
             world.hub.world.drain()
         start = root / name.replace(" ", "-")
-        shutil.copytree(home, start)
+        shutil.copytree(home, start, ignore=shutil.ignore_patterns("work", "tmp", "logs"))
         seconds = clock.seconds
         with opened(home, clock) as world:
             scythe = Scythe(world)
-            settle(world, scythe, runners=runners)
-            stages[name] = Stage(start, seconds, runners, scythe.writes, picture(world))
+            settle(world, scythe, life, chapter)
+            stages[name] = Stage(
+                life, chapter, start, seconds, scythe.writes, picture(world), world.started
+            )
     return stages
 
 
@@ -187,7 +151,7 @@ def crashed(stage: Stage, place: Path, at: int, when: When) -> tuple[dict[str, o
     whether it was."""
     with from_stage(stage, place) as world:
         scythe = Scythe(world, at, when)
-        settle(world, scythe, runners=stage.runners)
+        settle(world, scythe, stage.life, stage.chapter)
         return picture(world), scythe.struck
 
 
@@ -196,5 +160,5 @@ def crashed_at_upload(stage: Stage, place: Path, when: When) -> dict[str, object
     with from_stage(stage, place) as world:
         (run,) = world.open_runs()
         die_at_upload(world, run, when)
-        settle(world, Scythe(world), runners=True)
+        settle(world, Scythe(world), stage.life, stage.chapter)
         return picture(world)

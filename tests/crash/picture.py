@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.played.github import Played
 
+_TREES = ("refs/heads/", "refs/ao/attic/")
+_BOOKS = ("refs/ao/ledger", "refs/ao/finished", "refs/ao/witness")
 # An attempt that was lost costs what was reserved, and a claim more: that is as it should be.
 _COSTS = ("epoch", "spent", "created_at", "finished_at", "status_comment", "reruns")
 _NUMBERS = (
@@ -16,7 +18,8 @@ _NUMBERS = (
     (re.compile(r"http://127\.0\.0\.1:\d+"), "GITHUB"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?"), "TIME"),
     (re.compile(r"(PRR|PRRT|IC|PRRC)_\w+"), "NODE"),
-    (re.compile(r"\b1\d{3}\b"), "ID"),
+    (re.compile(r"refs/ao/archive/.*"), "refs/ao/archive/OLD"),
+    (re.compile(r"\b[12]\d{3}\b"), "ID"),
     (re.compile(r"(ao #\d+|[Aa]ttempt|epoch) ?\.?\d+"), r"\1 N"),
     # a lost attempt is told of
     (re.compile(r"^\| \d+ \| [^|]+ \| [^|]+ \| lost \|.*\n", re.MULTILINE), ""),
@@ -39,10 +42,12 @@ def picture(world: Played) -> dict[str, object]:
             "pulls": [_pull(pull) for _, pull in sorted(world.repo.pulls.items())],
             "open runs": len(world.open_runs()),
             "dispatched twice": _doubles(world),
+            "checked": [run.run_attempt for run in world.repo.runs if run.path.endswith("/ci.yml")],
+            "hand-offs": sum(len(run.artifacts) for run in world.repo.runs),
         }
     refs = world.git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/ao").split()
-    shown["refs"] = refs
-    shown["files"] = {ref: _files(world, ref) for ref in refs if ref.startswith("refs/heads/")}
+    shown["refs"] = sorted(map(plain, refs))
+    shown["files"] = {ref: _files(world, ref) for ref in refs if ref.startswith(_TREES)}
     shown["commits"] = [
         plain(world.git("log", "--format=%s%n%b", f"main..{ref}"))
         for ref in refs
@@ -55,10 +60,13 @@ def picture(world: Played) -> dict[str, object]:
     shown["ledger"] = {
         f"{ref}:{path}": _record(json.loads(world.git("show", f"{ref}:{path}")), said)
         for ref in refs
-        if ref.startswith("refs/ao/")
+        if ref in _BOOKS
         for path in world.git("ls-tree", "-r", "--name-only", ref).split()
         if path != "fleet.json"
     }
+    if "refs/ao/ledger" in refs:
+        fleet = json.loads(world.git("show", "refs/ao/ledger:fleet.json"))
+        shown["paused"] = sorted(fleet["paused"])
     return shown
 
 
@@ -74,10 +82,15 @@ def _issue(issue: Any) -> dict[str, Any]:
         "state": issue.state,
         "labels": sorted(issue.labels),
         "assignees": sorted(issue.assignees),
-        "comments": [
-            (c.user, plain(c.body), sorted(r.content for r in c.reactions)) for c in issue.comments
-        ],
+        "comments": [(c.user, plain(c.body), _reactions(c)) for c in issue.comments],
     }
+
+
+def _reactions(comment: Any) -> list[str]:
+    """Who ended a task is thanked last of all: a pass that dies before that does not come back."""
+    if comment.body.startswith("/ao stop"):
+        return []
+    return sorted(reaction.content for reaction in comment.reactions)
 
 
 def _pull(pull: Any) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 
 from ao_actions.localgithub.actions.service import ActionsService
+from ao_actions.localgithub.errors import Refusal
 from ao_actions.localgithub.model import Artifact, Repository, WorkflowRun
 from ao_actions.localgithub.server import LocalGitHub
 from ao_actions.localgithub.world import Clock
@@ -31,6 +31,21 @@ class PlayedActions(ActionsService):
 
     def _close_abandoned_runs(self) -> None:
         pass
+
+    def cancel(self, repo: Repository, run: WorkflowRun) -> None:
+        """It ends at once: nobody plays what is cancelled."""
+        with self._world.lock:
+            if run.status == "completed":
+                raise Refusal(409, "Cannot cancel a workflow run that is completed.")
+            self.end(repo, run, "cancelled")
+
+    def end(self, repo: Repository, run: WorkflowRun, conclusion: str) -> None:
+        """The run and its jobs; the world's lock is held."""
+        self.engine.active.pop(run.id, None)
+        for job in run.jobs:
+            if job.status != "completed":
+                self.recorder.finish_job(repo, run, job, conclusion)
+        self.recorder.finish_run(repo, run, conclusion)
 
     def close(self) -> None:
         with self._world.lock:
@@ -48,8 +63,8 @@ class Played:
     bot: str
     maintainer: httpx.Client
     current: Program | None = None  # the last one that was started
+    started: int = 0  # programs
     last_code: int = 0  # of the last pass
-    _count: Iterator[int] = field(default_factory=itertools.count)
 
     # ---- programs --------------------------------------------------------------------------
 
@@ -69,7 +84,8 @@ class Played:
         }
         if run is not None:
             env |= {"GITHUB_RUN_ID": str(run.id), "GITHUB_RUN_ATTEMPT": str(run.run_attempt)}
-        log = self.root / "logs" / f"{next(self._count):05}-{arguments[0]}.txt"
+        log = self.root / "logs" / f"{self.started:05}-{arguments[0]}.txt"
+        self.started += 1
         log.parent.mkdir(exist_ok=True)
         self.current = Program(list(arguments), env, self.root / "clone", log)
         return self.current
@@ -130,8 +146,7 @@ class Played:
 
     def end(self, run: WorkflowRun, conclusion: str) -> None:
         with self.hub.world.lock:
-            self.actions.engine.active.pop(run.id, None)
-            self.actions.recorder.finish_run(self.repo, run, conclusion)
+            self.actions.end(self.repo, run, conclusion)
 
     # ---- the world -------------------------------------------------------------------------
 
@@ -161,9 +176,9 @@ def _task(run: WorkflowRun) -> tuple[str, ...]:
     return "--task", run.inputs["task"], "--epoch", run.inputs["epoch"]
 
 
-def found(root: Path, config: str, agent: str) -> None:
+def found(root: Path, config: str, agent: str, more: Mapping[str, str] | None = None) -> None:
     """A repository with the factory in it, to be opened with `opened`. `agent`: a shell script;
-    `config`: what .github/ao.yml has besides it."""
+    `config`: what .github/ao.yml has besides it; `more`: other files."""
     (root / "clone" / ".github").mkdir(parents=True)
     (root / "agent.sh").write_text(agent)
     settings = f"agents: {{name: command, command: 'sh {root}/agent.sh'}}\n{config}"
@@ -176,7 +191,7 @@ def found(root: Path, config: str, agent: str) -> None:
         repo.collaborators |= {OWNER: "admin", BOT: "write"}
         token = world.add_token(OWNER).value
         world.add_token(BOT)
-        files: Mapping[str, str] = {**FILES, ".github/ao.yml": settings}
+        files: Mapping[str, str] = {**FILES, **(more or {}), ".github/ao.yml": settings}
         first_commit(hub, root / "first", token, files)
         world.drain()  # so that it knows its workflows
 

@@ -33,6 +33,7 @@ class Program:
     """`ao-actions ARGUMENTS` in a folder; what it prints goes into a file."""
 
     def __init__(self, arguments: list[str], env: Mapping[str, str], folder: Path, log: Path):
+        self.arguments = arguments
         self.log = log
         self._process: ForkServerProcess = _SERVER.Process(
             target=_main, args=(arguments, dict(env), str(folder), str(log))

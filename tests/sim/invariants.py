@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Json = Any
 STATUS = "<!-- ao:status -->"
+STOPS = ("/ao stop", "/ao take-over")
 OURS = {"ao:working", "ao:review", "ao:needs-human", "ao:paused"}
 # where a task may rest: the phase, its label, and words one of which must name what it waits for
 RESTS = {
@@ -359,6 +360,7 @@ class Laws:
             labels = OURS & set(issue.labels)
             if record is not None:
                 self._waits(issue, record, self._status(issue.number, record), labels)
+                self._heard(issue)
                 continue
             over = self._earlier(issue.number)
             if over is not None:
@@ -399,6 +401,15 @@ class Laws:
         if record["owner"] not in issue.assignees:
             self.broken(f"{where} without its owner")
 
+    def _heard(self, issue: Issue) -> None:
+        """I8: nobody who may write says in vain that a task is to end; only the label, put on
+        again, begins it anew. (What was edited may have been obeyed for other words.)"""
+        since = max(at for at, _, name in issue.labelled if name == READY)
+        for said in self.schedule.world.said_on(issue.number):
+            ends = said.body in STOPS and said.author in WRITERS and not said.edited_at
+            if ends and said.created_at > since:
+                self.broken(f"I8: #{issue.number} goes on, though {said.author} said {said.body}")
+
     def _eligible(self, issue: Issue, over: Json) -> bool:
         if not issue.is_open or READY not in issue.labels:
             return False
@@ -416,7 +427,7 @@ class Laws:
 def _asked_to_stop(state: State, issue: int) -> bool:
     places = {issue, *(p.number for p in state.pulls.values() if p.issue == issue)}
     return any(
-        said.body in ("/ao stop", "/ao take-over") and said.author in WRITERS
+        said.body in STOPS and said.author in WRITERS
         for said in state.comments.values()
         if said.number in places
     )

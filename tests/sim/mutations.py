@@ -13,7 +13,7 @@ import pytest
 
 from ao_actions import publish, reconcile
 from ao_actions.core import actions, budget, decide, selection, transitions
-from ao_actions.core.model import Book, Spent
+from ao_actions.core.model import Book, Spent, TaskRecord
 from ao_actions.core.policy import Policy
 from ao_actions.forge import act, client, nodes
 from ao_actions.ledger import Draft, Ledger, Written
@@ -207,6 +207,16 @@ def farewell_after_the_push(patch: Patch) -> None:
     patch.setattr(Ledger, "transact", transact)
 
 
+def a_stop_is_only_acknowledged(patch: Patch) -> None:
+    """Who says that a task is to end gets a reaction, and that is all."""
+    real = transitions.obeyed
+
+    def obeyed(record: TaskRecord, obey: actions.Obey) -> TaskRecord:
+        return replace(real(record, obey), ended=None)
+
+    patch.setattr(transitions, "obeyed", obeyed)
+
+
 def typed_status(patch: Patch) -> None:
     """A comment with the right mark is ours, whoever typed it."""
     patch.setattr(nodes, "by_program", lambda _comment: True)
@@ -265,6 +275,7 @@ TABLE: tuple[Callable[[Patch], None], ...] = (
     not_reserved,
     attempts_not_counted,
     farewell_after_the_push,
+    a_stop_is_only_acknowledged,
     typed_status,
     wrong_zone,
     second_pull,
