@@ -103,16 +103,21 @@ def labeller(node: Mapping[str, Any], label: str) -> str | None:
 
 def _marks(node: Mapping[str, Any], policy: Policy) -> tuple[Touch, ...]:
     """Who put our label on, oldest first."""
-    events = (event for event in node["timelineItems"]["nodes"] if event)
-    return tuple(_touch(e) for e in events if e["label"]["name"] == policy.labels.ready)
+    marks = (event for event in _events(node) if "label" in event)
+    return tuple(_touch(e) for e in marks if e["label"]["name"] == policy.labels.ready)
 
 
 def _edits(node: Mapping[str, Any]) -> tuple[Touch, ...]:
     """Who changed the title lately, and the text the last time."""
-    edits = [_touch(event) for event in node["renamed"]["nodes"] if event]
+    edits = [_touch(event) for event in _events(node) if "label" not in event]
     if node["lastEditedAt"]:
         edits.append(Touch(time(node["lastEditedAt"]), login(node["editor"])))
     return tuple(edits)
+
+
+def _events(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The label put on, and the title changed; what GitHub shows nothing of is left out."""
+    return [event for event in node["timelineItems"]["nodes"] if event]
 
 
 def _touch(event: Mapping[str, Any]) -> Touch:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -281,3 +285,11 @@ def test_an_idle_pass_costs_one_query_and_one_fetch(factory: Factory) -> None:
         assert after.get("rest", 0) == before.get("rest", 0)
         ledger = factory.ledger()
         assert ledger.push(ledger.draft(ledger.read(), Book(), ["begins"], at=NOW))
+
+
+def test_an_idle_pass_keeps_to_its_points() -> None:
+    """Design 13: at most 5, with 100 ready issues and 30 open pull requests."""
+    bench = Path(__file__).parents[2] / "bench/idle_pass.py"
+    printed = subprocess.run([sys.executable, bench], check=True, capture_output=True, text=True)
+    [points] = re.findall(r"^GraphQL points +(\d+)$", printed.stdout, re.MULTILINE)
+    assert int(points) <= 5

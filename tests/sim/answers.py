@@ -115,7 +115,6 @@ def _issue(state: State, issue: Issue) -> Json:
         "assignees": {"nodes": [{"login": login} for login in issue.assignees]},
         "lastEditedAt": time(edited[0]) if edited else None,
         "editor": _author(edited[1]) if edited else None,
-        "renamed": {"nodes": []},
         "timelineItems": {"nodes": labelled},
         "reopened": {"nodes": reopened},
         "comments": {"nodes": _comments(state, issue.number)},
