@@ -132,6 +132,15 @@ def test_who_changed_an_issue(hub: Hub, octocat: Api, hubot: Api) -> None:
     assert data["viewer"] == {"login": "octocat", "__typename": "User"}
 
 
+def test_an_app_sees_itself_as_rest_shows_it_and_others_without_bot(hub: Hub) -> None:
+    job = hub.job(issues="write", contents="read")
+    hub.api(job).post("issues", title="One")
+    asked = 'repository(owner: "octocat", name: "hello") { issue(number: 1) { author { login } } }'
+    data = hub.graphql(job, f"{{ {asked} viewer {{ login }} }}")["data"]
+    assert data["viewer"]["login"] == "github-actions[bot]"
+    assert data["repository"]["issue"]["author"]["login"] == "github-actions"
+
+
 def test_total_count_needs_no_bound(hub: Hub) -> None:
     body = hub.graphql(
         hub.token(), '{repository(owner:"octocat",name:"hello"){issues{totalCount}}}'

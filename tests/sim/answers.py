@@ -16,6 +16,7 @@ from tests.sim.world import (
     READY,
     REPOSITORY,
     WORK,
+    WRITERS,
     Comment,
     Issue,
     Pull,
@@ -44,6 +45,10 @@ def user(login: str) -> Json:
 
 def kind(login: str) -> str:
     return "Bot" if login == BOT else "User"
+
+
+def text(issue: Issue) -> str:
+    return f"Please. ({issue.edited[0]})" if issue.edited else "Please."
 
 
 def _author(login: str) -> Json:
@@ -107,7 +112,7 @@ def _issue(state: State, issue: Issue) -> Json:
     return {
         "number": issue.number,
         "title": f"Return {issue.number}",
-        "body": "Please.",
+        "body": text(issue),
         "url": f"{WEB}/issues/{issue.number}",
         "state": "OPEN" if issue.is_open else "CLOSED",
         "createdAt": time(issue.created_at),
@@ -165,8 +170,8 @@ def _review(review: Review) -> Json:
 
 def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> Json:
     """The sweep asks for the head alone, the details for the newest commits, oldest first."""
-    commits = _newest(world, pull.head) if details else [pull.head]
-    conflicting = pull.state == "OPEN" and world.conflicting(pull)
+    commits = _newest(world, pull) if details else [pull.head]
+    mergeable = "CONFLICTING" if world.conflicting(pull) else "MERGEABLE"
     return {
         "number": pull.number,
         "url": f"{WEB}/pull/{pull.number}",
@@ -175,7 +180,7 @@ def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> J
         "author": _author(pull.author),
         "headRefOid": pull.head,
         "baseRefName": "main",
-        "mergeable": "CONFLICTING" if conflicting else "MERGEABLE",
+        "mergeable": mergeable if pull.state == "OPEN" else "UNKNOWN",
         "reviewDecision": _decision(pull),
         "assignees": {"nodes": [{"login": login} for login in pull.assignees]},
         "reviewRequests": {
@@ -196,16 +201,21 @@ def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> J
 
 
 def _decision(pull: Pull) -> str | None:
-    said = {r.author: r.state for r in pull.reviews if r.state != "COMMENTED"}
+    """Of whoever may write: the others' opinions do not count."""
+    writers = [review for review in pull.reviews if review.author in WRITERS]
+    said = {r.author: r.state for r in writers if r.state != "COMMENTED"}
     if "CHANGES_REQUESTED" in said.values():
         return "CHANGES_REQUESTED"
     return "APPROVED" if "APPROVED" in said.values() else "REVIEW_REQUIRED"
 
 
-def _newest(world: World, head: str) -> list[str]:
-    found = [head]
-    while len(found) < 10 and world.commits[found[-1]].parents:
-        found.append(world.commits[found[-1]].parents[0])
+def _newest(world: World, pull: Pull) -> list[str]:
+    """What its base does not have, or did not have when it was merged."""
+    found, base = [pull.head], pull.merged_into or world.branch("main")
+    while len(found) < 10 and (parents := world.commits[found[-1]].parents):
+        if world.contains(base, parents[0]):
+            break
+        found.append(parents[0])
     return found[::-1]
 
 
@@ -221,7 +231,7 @@ def _commit(world: World, state: State, oid: str) -> Json:
         "committer": {"email": f"{commit.author}@example.com"},
         "parents": {"nodes": [{"oid": parent} for parent in commit.parents]},
         "checkSuites": {"nodes": [_suite(ci)] if ci else []},
-        "statusCheckRollup": {"contexts": {"nodes": [_check(ci)] if _has_job(ci) else []}},
+        "statusCheckRollup": {"contexts": {"nodes": [_check(ci)]}} if _has_job(ci) else None,
     }
 
 
@@ -280,7 +290,7 @@ def thread(state: State, name: str) -> Json:
 def issue(found: Issue) -> Json:
     return {
         "title": f"Return {found.number}",
-        "body": "Please.",
+        "body": text(found),
         "state": "open" if found.is_open else "closed",
         "labels": [{"name": name} for name in found.labels],
         "assignees": [{"login": login} for login in found.assignees],

@@ -23,7 +23,7 @@ from ao_actions.patience import Patience
 from tests.sim import answers
 from tests.sim.answers import Json
 from tests.sim.process import Process
-from tests.sim.world import BOT, REPOSITORY, WRITERS, State, Thread, World
+from tests.sim.world import BOT, REPOSITORY, RIGHTS, Comment, Pull, State, Thread, World
 
 ADDRESS = Address(
     api="https://api.github.com", graphql="https://api.github.com/graphql", server=answers.WEB[:18]
@@ -88,6 +88,8 @@ class SimClient(Client):
             else:
                 answer = _get(process, state, parts, parameters)
                 status = 404 if answer is None else 200
+        if fault != "stale":
+            schedule.answered((method, url, parameters, body), status, answer)
         if writes:
             schedule.laws.wrote(process, what, body, status)
         else:
@@ -145,21 +147,23 @@ def _graphql(
     raise AssertionError(query)
 
 
-def _change_thread(world: World, name: str, **changes: Any) -> Thread:
-    for pull in world.state.pulls.values():
-        for thread in pull.threads:
-            if thread.id == name:
-                new = replace(thread, **changes)
-                threads = tuple(new if each is thread else each for each in pull.threads)
-                world.put(replace(pull, threads=threads))
-                return thread
-    raise AssertionError(name)
+def _change_thread(world: World, name: str, **changes: Any) -> None:
+    pull, thread = _thread(world, name)
+    new = replace(thread, **changes)
+    threads = tuple(new if each is thread else each for each in pull.threads)
+    world.put(replace(pull, threads=threads))
+
+
+def _thread(world: World, name: str) -> tuple[Pull, Thread]:
+    return next((p, t) for p in world.state.pulls.values() for t in p.threads if t.id == name)
 
 
 def _reply(world: World, variables: Mapping[str, Any]) -> Json:
-    said = world.say(0, BOT, variables["body"])
-    thread = _change_thread(world, variables["id"])
-    _change_thread(world, variables["id"], comments=(*thread.comments, said))
+    pull, thread = _thread(world, variables["id"])
+    words = variables["body"]
+    said = Comment(id=world.number(), number=0, author=BOT, body=words, created_at=world.now)
+    _change_thread(world, thread.id, comments=(*thread.comments, said))
+    world.remarks(pull.number, BOT)
     return {"comment": {"url": answers.comment(said)["html_url"]}}
 
 
@@ -170,16 +174,21 @@ def _react(world: World, variables: Mapping[str, Any]) -> Json:
         said = world.state.comments.get(int(number))
         if said is None:
             return None
-        world.put(replace(said, reactions=(*said.reactions, content)))
+        world.put(replace(said, reactions=_with(said.reactions, content)))
         return {"reaction": {"content": content}}
     for pull in world.state.pulls.values():
         reviews = tuple(
-            replace(r, reactions=(*r.reactions, content)) if r.id == int(number) else r
+            replace(r, reactions=_with(r.reactions, content)) if r.id == int(number) else r
             for r in pull.reviews
         )
         if reviews != pull.reviews:
             world.put(replace(pull, reviews=reviews))
     return {"reaction": {"content": content}}
+
+
+def _with(reactions: tuple[str, ...], content: str) -> tuple[str, ...]:
+    """Who reacts in the same way once more changes nothing."""
+    return tuple(dict.fromkeys((*reactions, content)))
 
 
 # ---- REST ----------------------------------------------------------------------------------
@@ -192,7 +201,7 @@ def _get(process: Process, state: State, parts: list[str], parameters: dict[str,
         case ["rate_limit"]:
             return {}
         case ["collaborators", login, "permission"]:
-            return {"permission": "write" if login in WRITERS else "read"}
+            return {"permission": RIGHTS.get(login, "read")}
         case ["actions", "workflows", workflow, "runs"]:
             since = parameters.get("created", "").removeprefix(">=")
             return _page("workflow_runs", answers.runs(state, workflow, since), parameters)
@@ -211,7 +220,7 @@ def _get(process: Process, state: State, parts: list[str], parameters: dict[str,
             found = [answers.pull(p) for p in state.pulls.values() if p.branch == branch]
             return [p for p in found[::-1] if wanted in ("all", p["state"])]
         case ["git", "commits", oid]:
-            return {"message": process.schedule.world.commits[oid].message}
+            return {"message": process.schedule.world.commits[oid].message.rstrip("\n")}
         case ["issues", number]:
             process.looked[number] = state
             return answers.issue(state.issues[int(number)])
@@ -271,10 +280,11 @@ def _write_issue(world: World, number: int, rest: list[str], body: Json) -> tupl
         case ["labels"]:
             for name in body["labels"]:
                 world.label(number, name, BOT)
-            return 200, []
+            return 200, answers.issue(world.state.issues[number])["labels"]
         case ["labels", name]:
-            there = world.unlabel(number, name.replace("%3A", ":"))
-            return (200, []) if there else (404, {"message": "Label does not exist"})
+            if not world.unlabel(number, name.replace("%3A", ":")):
+                return 404, {"message": "Label does not exist"}
+            return 200, answers.issue(world.state.issues[number])["labels"]
         case ["assignees"]:
             return 201, _assign(world, number, body["assignees"])
         case ["comments"]:
@@ -290,7 +300,7 @@ def _assign(world: World, number: int, logins: Iterable[str]) -> Json:
     pull = world.state.pulls[number]
     pull = replace(pull, assignees=tuple(dict.fromkeys((*pull.assignees, *logins))))
     world.put(pull)
-    return answers.pull(pull)
+    return {key: answers.pull(pull)[key] for key in ("number", "html_url", "assignees")}
 
 
 # ---- git -----------------------------------------------------------------------------------
@@ -337,7 +347,9 @@ class SimGit:
             return Done(1, b"!\trefs\t[remote rejected] (a rule)", "")
         if fault == "lost before":
             return Done(1, b"", "error: RPC failed; HTTP 500")
-        if not self.process.schedule.world.move(self.process, moves):
+        moved = self.process.schedule.world.move(self.process, moves)
+        self.process.schedule.pushed(moves, moved=moved)
+        if not moved:
             return Done(1, b"!\trefs\t[rejected] (stale info)", "")
         return Done(1, b"", "error: RPC failed; HTTP 500") if fault else Done(0, b"", "")
 

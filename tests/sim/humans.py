@@ -233,7 +233,7 @@ def merge_pull(schedule: Schedule) -> str | None:
     main = world.branch("main")
     merge = world.commit((main, pull.head), "bob", "Merge")
     world.move("bob", {"refs/heads/main": (main, merge)})
-    world.put(replace(pull, state="MERGED", merged_at=world.now))
+    world.put(replace(pull, state="MERGED", merged_at=world.now, merged_into=main))
     if pull.issue:
         world.put(replace(world.state.issues[pull.issue], is_open=False))
     if schedule.chooser.chance(0.5):
@@ -280,11 +280,12 @@ def comment_on_line(schedule: Schedule) -> str | None:
     said = Comment(id=world.number(), number=0, author=who, body=words, created_at=world.now)
     if pull.threads and schedule.chooser.chance(0.5):
         old = schedule.chooser.pick(pull.threads)
-        new = replace(old, comments=(*old.comments, said), resolved=False)
+        new = replace(old, comments=(*old.comments, said))
         threads = tuple(new if thread is old else thread for thread in pull.threads)
     else:
         threads = (*pull.threads, Thread(id=f"T{said.id}", comments=(said,)))
     world.put(replace(pull, threads=threads))
+    world.remarks(pull.number, who)
     return f"@{who} says {words!r} on a line of {pull.number}"
 
 

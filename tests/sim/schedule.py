@@ -92,6 +92,10 @@ class Schedule:
         self.fault_rate = 0.0
         if not self.violations:
             self._quiet()
+        self.end()
+
+    def end(self) -> None:
+        """Whatever still runs does nothing more."""
         for process in self.processes:
             process.kill()
             process.bury()
@@ -112,6 +116,21 @@ class Schedule:
     def faulty(self, kind: str) -> None:
         self.faults[kind] += 1
         self.note(f"  fault: {kind}")
+
+    # ---- who replays it looks at these -----------------------------------------------------
+
+    def act(self, act: Callable[[Schedule], str | None]) -> str | None:
+        """Somebody does something."""
+        return act(self)
+
+    def answered(self, asked: tuple[str, str, Json, Json], status: int, answer: Json) -> None:
+        """A request (method, URL, parameters, body) reached GitHub and was answered from what is
+        true now."""
+
+    def pushed(self, moves: Mapping[str, tuple[str, str]], *, moved: bool) -> None:
+        """A push reached GitHub."""
+
+    # ---- the world -------------------------------------------------------------------------
 
     def open_issue(self) -> int:
         world = self.world
@@ -152,7 +171,7 @@ class Schedule:
 
     def _human(self) -> None:
         act = self.chooser.weighted(self.acts)
-        done = act(self)
+        done = self.act(act)
         if done is not None:
             self.human_acts[act.__name__] += 1
             self.note(f"human: {done}")
@@ -258,27 +277,27 @@ class Schedule:
             stuck = self.chooser.chance(0.05)
             if stuck:
                 self.faulty("run never starts")
-        if workflow == WORK:
-            self._replaces(inputs)
         self.world.dispatch(workflow, inputs, stuck=stuck)
+        if workflow == WORK:
+            [*_, run] = self.world.work_runs()
+            self._joins(run)
 
-    def _replaces(self, inputs: Mapping[str, str]) -> None:
+    def _joins(self, run: Run) -> None:
         """A newer run takes the place of one that waits in the same concurrency group."""
-        group = (inputs["task"], inputs["epoch"])
-        same = [run for run in self.world.work_runs() if run.group == group]
-        if any(run.status == "in_progress" for run in same):
-            for run in same:
-                if run.status == "queued":
-                    self._complete(run, "cancelled")
+        same = [other for other in self._others(run) if other.status != "completed"]
+        if same:
+            self.world.put(replace(run, status="pending"))
+        for other in same:
+            if other.status == "pending":
+                self._complete(other, "cancelled")
+
+    def _others(self, run: Run) -> list[Run]:
+        if run.workflow != WORK:
+            return []
+        return [o for o in self.world.work_runs() if o.group == run.group and o.id != run.id]
 
     def _startable(self) -> list[Run]:
-        runs = list(self.world.work_runs())
-        busy = {run.group for run in runs if run.status == "in_progress"}
-        return [
-            run
-            for run in runs
-            if run.status == "queued" and not run.stuck and run.group not in busy
-        ]
+        return [run for run in self.world.work_runs() if run.status == "queued" and not run.stuck]
 
     def _start(self, run: Run) -> None:
         self.world.put(replace(run, status="in_progress"))
@@ -304,12 +323,16 @@ class Schedule:
                 self._next_job(run)
             else:
                 failed = process.failed or run.agent != "success"
-                self._complete(run, "failure" if failed else "success")
+                ended = "failure" if failed else "success"
+                self._complete(run, "cancelled" if run.cancelled else ended)
 
     def _complete(self, run: Run, conclusion: str) -> None:
         run = self.world.state.runs[run.id]
-        agent = run.agent or "failure"
+        waited, agent = run.status == "pending", run.agent or "failure"
         self.world.put(replace(run, status="completed", conclusion=conclusion, agent=agent))
+        for other in self._others(run):
+            if other.status == "pending" and not waited:
+                self.world.put(replace(other, status="queued"))
 
     def run_call(self, number: int, verb: str) -> tuple[int, Json]:
         """GitHub's answer to cancel, rerun and rerun-failed-jobs."""
@@ -331,18 +354,23 @@ class Schedule:
                 attempt=run.attempt + 1,
                 started_at=self.world.now,
                 agent=again,
+                cancelled=False,
             )
         )
+        self._joins(self.world.state.runs[number])
         return 201, {}
 
     def _cancel(self, run: Run) -> tuple[int, Json]:
         if run.status == "completed":
             return 409, {"message": "Cannot cancel a workflow run that is completed."}
-        live = [p for p in self.processes if p.run_id == run.id and not p.zombie]
-        if not live:
+        if run.status == "pending" or (run.status == "queued" and run.agent is not None):
             self._complete(run, "cancelled")
-        for process in live:  # publish is `if: always()`, and goes on
-            if process.kind == "agent":
+            return 202, {}
+        # publish is `if: always()`: it goes on, or waits for a runner in the agent job's place
+        agent = "failure" if run.status == "queued" else run.agent
+        self.world.put(replace(run, cancelled=True, agent=agent, stuck=False))
+        for process in self.processes:
+            if process.run_id == run.id and process.kind == "agent" and not process.zombie:
                 process.failed = True
                 process.kill()
         return 202, {}
@@ -381,7 +409,7 @@ class Schedule:
     def _quiet(self) -> None:
         """Until a day goes by without anything to do; then everything must be waiting."""
         self.note("---- quiet ----")
-        humans.repair_ledger(self)
+        self.act(humans.repair_ledger)
         at = passes = 0
         while at < len(QUIET) and not self.violations:
             self.pass_time(QUIET[at] * MINUTE)

@@ -16,7 +16,8 @@ from typing import Any
 REPOSITORY = "acme/widgets"
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 BOT = "ao-bot"
-WRITERS = ("maya", "bob")
+RIGHTS = {"maya": "admin", "bob": "write"}
+WRITERS = tuple(RIGHTS)
 STRANGER = "eve"
 READY = "ao:ready"
 WORK, RECONCILE, CI = "ao-work.yml", "ao-reconcile.yml", "ci.yml"
@@ -79,7 +80,8 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """`clashes`: commits of the base that conflict with it until its head contains them."""
+    """`clashes`: commits of the base that conflict with it until its head contains them.
+    `merged_into`: where the base was then."""
 
     number: int
     issue: int
@@ -91,6 +93,7 @@ class Pull:
     state: str = "OPEN"
     draft: bool = False
     merged_at: datetime | None = None
+    merged_into: str = ""
     assignees: tuple[str, ...] = ()
     requested: tuple[str, ...] = ()
     reviews: tuple[Review, ...] = ()
@@ -100,7 +103,8 @@ class Pull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """`agent`: the conclusion of its agent job. `stuck`: no runner ever takes it."""
+    """`agent`: the conclusion of its agent job. `stuck`: no runner ever takes that one.
+    `cancelled`: this attempt, by somebody; its publish job runs all the same."""
 
     id: int
     workflow: str
@@ -113,6 +117,7 @@ class Run:
     head: str = ""
     agent: str | None = None
     stuck: bool = False
+    cancelled: bool = False
     flaky: bool = False
 
     @property
@@ -283,6 +288,19 @@ class World:
 
     def conflicting(self, pull: Pull) -> bool:
         return any(not self.contains(pull.head, oid) for oid in pull.clashes)
+
+    def remarks(self, number: int, author: str) -> None:
+        """Who says something on a line makes a review without words by it."""
+        pull = self.state.pulls[number]
+        made = Review(
+            id=self.number(),
+            author=author,
+            state="COMMENTED",
+            body="",
+            submitted_at=self.now,
+            head=pull.head,
+        )
+        self.put(replace(pull, reviews=(*pull.reviews, made)))
 
     # ---- runs ------------------------------------------------------------------------------
 

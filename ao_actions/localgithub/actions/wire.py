@@ -109,9 +109,9 @@ def attempt_conclusion(record: WorkflowRun, attempt: int) -> str:
 
 
 def conclusion(jobs: Any) -> str:
-    """How a run ends: a failure outweighs a cancellation, which outweighs success."""
+    """How a run ends: a failure outweighs a job out of time, a cancellation and success."""
     results = [job.result or job.conclusion for job in jobs]
-    for worst in ("failure", "cancelled"):
+    for worst in ("failure", "timed_out", "cancelled"):
         if worst in results:
             return worst
     return "skipped" if results and set(results) == {"skipped"} else "success"

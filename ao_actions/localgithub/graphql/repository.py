@@ -308,7 +308,7 @@ constant("User Organization Bot", createdAt="2020-01-01T00:00:00Z")
 @field(*(f"{kind}.login" for kind in _ACCOUNTS.split()))
 def login(node: Node, _: Graph) -> str:
     text: str = node.record.login
-    return text.removesuffix("[bot]")
+    return text if node.kind == "User" else text.removesuffix("[bot]")
 
 
 @field(*(f"{kind}.url" for kind in _ACCOUNTS.split()))

@@ -15,12 +15,14 @@ from ao_actions.localgithub.actions import (
     matrix,
     permissions,
     triggers,
+    wire,
     workflow,
 )
 from ao_actions.localgithub.actions.expressions import ExpressionError
 from ao_actions.localgithub.actions.groups import Groups
 from ao_actions.localgithub.actions.triggers import Occasion
 from ao_actions.localgithub.errors import Refusal
+from ao_actions.localgithub.model import Job
 
 JOBS = "jobs: {a: {runs-on: x, steps: [{run: echo}]}}"
 
@@ -219,6 +221,21 @@ def test_an_empty_matrix_is_an_error() -> None:
 )
 def test_permissions(top: Any, job: Any, default: str, granted: dict[str, str]) -> None:
     assert permissions.resolve(top, job, default) == {"metadata": "read"} | granted
+
+
+@pytest.mark.parametrize(
+    ("ended", "whole"),
+    [
+        ("success skipped", "success"),
+        ("skipped skipped", "skipped"),
+        ("success cancelled", "cancelled"),
+        ("cancelled timed_out success", "timed_out"),
+        ("timed_out failure", "failure"),
+    ],
+)
+def test_a_run_ends_as_the_worst_of_its_jobs(ended: str, whole: str) -> None:
+    jobs = [Job(1, 1, 1, "a", "a", "0", "completed", conclusion=each) for each in ended.split()]
+    assert wire.conclusion(jobs) == whole
 
 
 def test_groups_keep_the_newest_or_all() -> None:
