@@ -289,6 +289,21 @@ class Git:
             return False
         raise GitError(self._explain("fetch", done.err), output=done.err)
 
+    def fetch_left_out(self, oids: Sequence[str]) -> None:
+        """Fetch these objects, which `filters` left out of an earlier fetch.
+
+        Nothing is said of what is here, or the remote would take them to be here too.
+
+        :raises GitError: the remote did not answer, or has one no more
+        """
+        if not oids:
+            return
+        command = ("-c", "fetch.negotiationAlgorithm=noop", "fetch")
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
+        done = self._patiently(*command, *options, self._url(), *oids)
+        if done.code != 0:
+            raise GitError(self._explain("fetch", done.err), output=done.err)
+
     def remote_refs(self, *patterns: str) -> dict[str, str]:
         """The remote's refs that match, as they are now: name to commit."""
         done = self._patiently("ls-remote", "--quiet", self._url(), *patterns)

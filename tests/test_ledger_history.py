@@ -11,6 +11,7 @@ from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
 from ao_actions.core import actions
 from ao_actions.core.model import Phase
 from ao_actions.errors import LedgerError
+from ao_actions.git import Git, Remote
 from ao_actions.ledger import Ledger
 from ao_actions.upkeep import compact, history
 from ao_actions.upkeep.verify import examine
@@ -98,6 +99,19 @@ def test_a_history_is_a_table_for_people(writer: Writer, lived: Ledger) -> None:
 
 def test_no_ledger_has_no_history(writer: Writer) -> None:
     assert story(writer()) == []
+
+
+def test_a_history_is_told_without_fetching_what_others_wrote(
+    hub: Hub, writer: Writer, lived: Ledger, tmp_path: Path
+) -> None:
+    """Of a server that can leave files out, as GitHub can."""
+    compacted(writer, 5)
+    hub.git("config", "uploadpack.allowFilter", "true")
+    git = Git.scratch(tmp_path / "told.git", Remote(hub.path.as_uri()))
+    assert story(Ledger(git)) == STORY
+    here = git.run("rev-list", "--objects", "--missing=print", "--all").splitlines()
+    files = {line.split()[-1] for line in here if line.endswith(".json")}
+    assert files == {"tasks/42/42.json"}
 
 
 # ---- compaction ----------------------------------------------------------------------------

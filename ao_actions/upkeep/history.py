@@ -70,21 +70,23 @@ class Entry:
     run_id: int | None
 
 
-def fetch(git: Git) -> dict[str, str]:
-    """The ledger's refs with their whole history, now here: ref to commit.
+def fetch(git: Git, *refs: str, filters: str | None = None) -> dict[str, str]:
+    """The ledger's refs, or these, with their whole history, now here: ref to commit.
 
     :raises GitError: the remote did not answer
     """
-    there = git.remote_refs(LEDGER, WITNESS, FINISHED, f"{ARCHIVE}*")
+    there = git.remote_refs(*(refs or (LEDGER, WITNESS, FINISHED)), f"{ARCHIVE}*")
     if not there:
         return {}
-    if not git.fetch(*(f"+{ref}:{ref}" for ref in there), depth=WHOLE):
+    wanted = [f"+{ref}:{ref}" for ref in there]
+    if not git.fetch(*wanted, depth=WHOLE, filters=filters):
         raise GitError("refs of the ledger were deleted while they were read: try again")
     return dict(zip(there, git.run("rev-parse", *there).split(), strict=True))
 
 
-def commits(git: Git, tip: str) -> list[Commit]:
-    """The line of first parents down to `tip`, oldest first.
+def commits(git: Git, tip: str, *paths: str) -> list[Commit]:
+    """The line of first parents down to `tip`, oldest first; of `paths`, where they are given,
+    what changed them.
 
     :raises AoError: the history is not whole
     """
@@ -93,19 +95,26 @@ def commits(git: Git, tip: str) -> list[Commit]:
     start: str | None = tip
     while start is not None and start not in seen:
         seen.add(start)
-        part = own_line(git, start)
-        parts.append(part)
-        start = part[0].earlier
+        parts.append(own_line(git, start, *paths))
+        start = _before(git, start)
     return [commit for part in reversed(parts) for commit in part]
 
 
-def own_line(git: Git, tip: str) -> list[Commit]:
+def own_line(git: Git, tip: str, *paths: str) -> list[Commit]:
     """The commits of the ref itself, oldest first: since it was compacted, if it was."""
     options = ("--first-parent", "--diff-merges=first-parent", "--root", "--raw", "--no-abbrev")
-    done = git.attempt("log", "--reverse", "--no-renames", *options, f"--format={_FORM}", tip, "--")
+    order = ("--reverse", "--no-renames", f"--format={_FORM}")
+    done = git.attempt("log", *options, *order, tip, "--", *paths)
     if done.code != 0:
         raise AoError(f"the commit {tip} of the ledger's history is not there: {done.err.strip()}")
     return [_commit(text) for text in done.out.decode(errors="replace").split("\0\x01")[1:]]
+
+
+def _before(git: Git, tip: str) -> str | None:
+    """The commit that the first one of this line names as the one before it."""
+    first = git.run("log", "--first-parent", "--max-parents=0", "--format=%B", tip)
+    earlier = _EARLIER.search(first)
+    return earlier[1] if earlier else None
 
 
 def _commit(text: str) -> Commit:
@@ -182,17 +191,17 @@ def _parsed(content: bytes | None) -> Any:
 def log(git: Git, issue: int) -> list[Entry]:
     """What happened to one task, oldest first; empty where the ledger never had it.
 
+    Files are not fetched but those of the task: of an old ledger they are the most.
+
     :raises AoError: the history is not whole
     """
-    refs = fetch(git)
+    refs = fetch(git, LEDGER, filters="blob:none")
     if LEDGER not in refs:
         return []
     path = path_of(issue)
-    touched = (
-        commit
-        for commit in commits(git, refs[LEDGER])
-        if any(change.path == path for change in commit.changes)
-    )
+    touched = [commit for commit in commits(git, refs[LEDGER], path) if commit.changes]
+    versions = sorted({change.oid for commit in touched for change in commit.changes if change.oid})
+    git.fetch_left_out(versions)
     entries: list[Entry] = []
     before: dict[str, Any] = {}
     for commit, files in contents(git, touched):
@@ -237,11 +246,3 @@ def table(entries: Iterable[Entry]) -> list[str]:
         f"{entry.what}{f'  (run {entry.run_id})' if entry.run_id else ''}"
         for entry in entries
     ]
-
-
-def present(git: Git, oid: str) -> bool:
-    """Whether a commit is here."""
-    try:
-        return git.run("cat-file", "-t", oid) == "commit"
-    except GitError:
-        return False
