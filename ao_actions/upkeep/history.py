@@ -20,6 +20,7 @@ from ao_actions.git import OUTPUT, WHOLE, Git
 ARCHIVE = "refs/ao/archive/"
 BATCH = 5_000  # contents that are held in memory at once
 _EARLIER = re.compile(r"^Earlier: ([0-9a-f]{40,64})$", re.MULTILINE)
+_EPOCH = re.compile(r"\bepoch (\d{1,15})\b")
 _CHANGE = re.compile(r":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) [A-Z]\d*\t(.*)")
 _KINDS = {"000000": None, "160000": ""}
 _FORM = "%x00%x01%H%x00%T%x00%P%x00%ct%x00%an%x00%ae%x00%B%x00"
@@ -210,28 +211,27 @@ def log(git: Git, issue: int) -> list[Entry]:
         mine = [line for line in commit.lines if line.startswith(f"task {issue}: ")]
         said = [line.partition(": ")[2] for line in mine]
         said = said or [f"{commit.subject} (by {commit.author})"]
-        known = after or before
-        entries += [
-            Entry(
-                at=commit.at,
-                commit=commit.oid,
-                epoch=_number(known.get("epoch")),
-                what=what,
-                run_id=_run(before, after),
+        for what in said:
+            named = _EPOCH.search(what)
+            epoch = int(named[1]) if named else _number((after or before).get("epoch"))
+            run_id = _run(after, epoch) or _run(before, epoch)
+            entries.append(
+                Entry(at=commit.at, commit=commit.oid, epoch=epoch, what=what, run_id=run_id)
             )
-            for what in said
-        ]
         before = after
     return entries
 
 
-def _run(before: dict[str, Any], after: dict[str, Any]) -> int | None:
-    """The run of the claim that is held after the commit, or that it ended."""
-    claim = after.get("claim")
-    if not isinstance(claim, dict) and before.get("claim"):
-        attempts = after.get("attempts")
-        claim = attempts[-1] if isinstance(attempts, list) and attempts else before["claim"]
-    return _number(claim.get("run_id")) if isinstance(claim, dict) else None
+def _run(record: dict[str, Any], epoch: int | None) -> int | None:
+    """The run that had the claim of this epoch, as far as the record knows it."""
+    attempts, claim = record.get("attempts"), record.get("claim")
+    held = [claim] if record.get("epoch") == epoch else []
+    tried = attempts if isinstance(attempts, list) else []
+    for each in (*held, *(t for t in tried if isinstance(t, dict) and t.get("epoch") == epoch)):
+        run_id = _number(each.get("run_id")) if isinstance(each, dict) else None
+        if run_id is not None:
+            return run_id
+    return None
 
 
 def _number(value: Any) -> int | None:
@@ -239,10 +239,10 @@ def _number(value: Any) -> int | None:
 
 
 def table(entries: Iterable[Entry]) -> list[str]:
-    """The history as lines of text."""
-    return [
-        f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.commit[:10]}  "
-        f"{'epoch ' + str(entry.epoch) if entry.epoch else '':10}  "
-        f"{entry.what}{f'  (run {entry.run_id})' if entry.run_id else ''}"
+    """The history as lines of text, the first one with the columns' names."""
+    rows = [
+        f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.commit[:10]}  {entry.epoch or '-':<5}  "
+        f"{entry.run_id or '-':<12}  {entry.what}"
         for entry in entries
     ]
+    return [f"{'WHEN (UTC)':19}  {'COMMIT':10}  EPOCH  {'RUN':12}  WHAT", *rows] if rows else []

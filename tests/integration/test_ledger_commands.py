@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ao_actions import errors
+from ao_actions import errors, publish
 from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
+from ao_actions.core.model import Outcome
+from ao_actions.forge.client import Address, Client
 from tests.integration.conftest import NAME, OWNER, Factory
 from tests.integration.renamed import Renamed
 from tests.integration.test_cli import Shell, refused, shell
+from tests.integration.test_reviews import published, quiet, review
 
 __all__ = ["shell"]  # the fixture
 
@@ -44,10 +47,11 @@ def delete(factory: Factory, *names: str) -> None:
 def test_log_tells_a_task_s_life(shell: Shell, factory: Factory, issue: int) -> None:
     run = factory.work_run(issue)
     lines = shell.run("ledger", "log", str(issue)).stdout.splitlines()
-    assert "epoch 1     claimed, epoch 1, queued" in lines[0]
+    assert lines[0].startswith("WHEN (UTC)")
+    assert lines[1].endswith("claimed, epoch 1, queued")
     assert any("changes, epoch 1" in line for line in lines)
     history = json.loads(shell.run("ledger", "log", str(issue), "--json").stdout)["history"]
-    assert len(history) == len(lines)
+    assert len(history) == len(lines) - 1
     assert {entry["run_id"] for entry in history} <= {None, run.id}
     assert shell.run("ledger", "log", "99").stdout == "The ledger has nothing of task 99.\n"
 
@@ -153,6 +157,41 @@ def test_a_pass_under_a_name_that_the_repository_had(shell: Shell, factory: Fact
     assert len(factory.work_runs()) == 1
     assert "ao:working" in factory.labels(number)
     assert len(factory.status_comments(number)) == 1
+
+
+def test_publish_under_a_name_that_the_repository_had(factory: Factory) -> None:
+    """PyGithub drops a redirect's query: all open pull requests would be those of the branch."""
+    issue, pull = published(factory)
+    review(factory, pull, "Say why.")
+    quiet(factory)
+    factory.call("PATCH", f"pulls/{pull.number}", state="closed")
+    head = factory.branch("ao/1")
+    with Renamed("acme/gadgets", NAME, factory.hub.url, factory.hub.api_url) as github:
+        address = Address(github.api, f"{github.url}/graphql", github.url)
+        client = Client("acme/gadgets", factory.bot, address)
+        outcome = factory.publish(issue, client, files={"why.md": "Because.\n"})
+        publish.wake_reconcile(client)
+    assert outcome == Outcome.WITHDRAWN
+    assert factory.task(issue).attempts[-1].detail == "the pull request was closed"
+    assert factory.branch("ao/1") == head
+    assert [run.name for run in factory.repo.runs][-1] == "ao-reconcile"
+
+
+def test_an_issue_that_was_transferred_gets_no_work_here(factory: Factory) -> None:
+    """A read of it is sent on to where it is now, and it is open there."""
+    number = factory.issue()
+    factory.reconcile()
+    factory.hub.world.create_repository("acme/other").collaborators[OWNER] = "admin"
+    there = f"{factory.hub.api_url}/repos/acme/other/issues"
+    factory.call("POST", there, title="Return 42", body="Please.", labels=["ao:ready"])
+    old, new = f"{NAME}/issues/{number}", "acme/other/issues/1"
+    with Renamed(old, new, factory.hub.url, factory.hub.api_url) as github:
+        address = Address(github.api, factory.hub.graphql_url, github.url)
+        client = Client(NAME, factory.bot, address)
+        outcome = factory.publish(number, client, files={"src/code.py": "x = 42\n"})
+    assert outcome == Outcome.WITHDRAWN
+    assert factory.task(number).attempts[-1].detail == "the issue was transferred to acme/other"
+    assert factory.branch("ao/1") is None
 
 
 def test_a_default_branch_that_is_renamed_while_an_agent_works(factory: Factory) -> None:
