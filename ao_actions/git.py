@@ -48,6 +48,7 @@ CPU = 120
 MEMORY = 2 * 1024**3
 FILE = 1024**3
 OUTPUT = 128 * 1024**2
+LITTLE = 1024**2  # bytes: with no more than that left, a disk is full
 
 
 WHOLE = 2**31 - 1  # a depth: the whole history, also into a shallow repository (git-fetch(1))
@@ -154,7 +155,7 @@ class Git:
         if done.code != 0:
             message = done.err.strip().splitlines()
             last = message[-1] if message else _ending(done.code)
-            raise GitError(f"git {args[0]}: {last}", output=done.err)
+            raise GitError(f"git {args[0]}: {last}{self._room()}", output=done.err)
         return done.text
 
     def attempt(
@@ -376,7 +377,13 @@ class Git:
         lines = [line for line in err.strip().splitlines() if line]
         if "mismatched algorithms" in err:
             lines.append("it names objects by SHA-256, which ao-actions cannot work with")
-        return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}"
+        return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}{self._room()}"
+
+    def _room(self) -> str:
+        """git does not always say that the disk is full."""
+        free = shutil.disk_usage(self.directory).free
+        left = f" (the disk is full: {free} bytes are left in {self.directory})"
+        return "" if free > LITTLE else left
 
 
 def check_version() -> None:
@@ -412,7 +419,9 @@ def _limit(pid: int) -> None:
             (resource.RLIMIT_AS, MEMORY),
             (resource.RLIMIT_FSIZE, FILE),
         ):
-            resource.prlimit(pid, kind, (most, most))
+            hard = resource.prlimit(pid, kind)[1]  # nobody may go beyond it
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(pid, kind, (limit, limit))
 
 
 def _objects(out: bytes) -> Iterator[bytes | None]:

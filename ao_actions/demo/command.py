@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from ao_actions.demo import result, stage
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.stage import LIMITED, SCENARIOS, SCRIPTED, Wish
 from ao_actions.errors import ConfigError, StuckError, ToolMissingError
+from ao_actions.git import check_version
 from ao_actions.localgithub.actions import act
 from ao_actions.localgithub.serve import until_signal
 
@@ -72,8 +72,7 @@ def check(wish: Wish) -> None:
     _check_agents(wish)
     if wish.keep and wish.keep.exists() and any(wish.keep.iterdir()):
         raise ConfigError(f"--keep {wish.keep}: the folder is not empty")
-    if shutil.which("git") is None:
-        raise ToolMissingError("git was not found: install git 2.38 or newer")
+    check_version()
     try:
         act.find()
     except FileNotFoundError as error:

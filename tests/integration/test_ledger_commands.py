@@ -254,7 +254,8 @@ def test_a_git_that_is_too_old(shell: Shell, tmp_path: Path) -> None:
     )
     (programs / "git").chmod(0o755)
     shell.env["PATH"] = f"{programs}:{shell.env['PATH']}"
-    refused(shell.run("reconcile"), errors.ToolMissingError, "git 2.29.2 is too old", "2.38")
+    for command in (("reconcile",), ("ledger", "verify"), ("demo",)):
+        refused(shell.run(*command), errors.ToolMissingError, "git 2.29.2 is too old", "2.38")
 
 
 def test_a_repository_that_names_objects_by_sha_256(tmp_path: Path) -> None:
