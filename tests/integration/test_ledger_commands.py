@@ -194,18 +194,39 @@ def test_an_issue_that_was_transferred_gets_no_work_here(factory: Factory) -> No
     assert factory.branch("ao/1") is None
 
 
-def test_a_default_branch_that_is_renamed_while_an_agent_works(factory: Factory) -> None:
-    number = factory.issue()
-    factory.reconcile()
+def renamed(factory: Factory) -> None:
+    """The default branch has another name, and none by the old one is left."""
     world = factory.hub.world
     main = world.ref_oid(NAME, "refs/heads/main")
     assert main is not None
     world.git(NAME, "update-ref", "refs/heads/trunk", main)
     factory.call("PATCH", "", default_branch="trunk")
-    other = factory.issue("Another")
+    world.git(NAME, "update-ref", "-d", "refs/heads/main")
+
+
+def test_a_default_branch_that_is_renamed_after_the_work(factory: Factory) -> None:
+    number = factory.issue()
     factory.reconcile()
-    claims = {n: factory.task(n).claim for n in (number, other)}
-    assert [claim.base for claim in claims.values() if claim] == ["main", "trunk"]
+    run, folder = factory.work_run(number), factory.hand_off(number, files={"why.md": "So.\n"})
+    renamed(factory)
+    assert publish.publish(factory.publication(run, folder), number, 1) == Outcome.REFUSED
+    factory.reconcile()
+    assert "the base branch main is gone" in factory.status_comments(number)[0]
+    factory.post(f"issues/{number}/comments", body="/ao retry")
+    factory.reconcile()
+    claim = factory.task(number).claim
+    assert claim is not None
+    assert claim.base == "trunk"
+    factory.publish(number, files={"why.md": "So.\n"})
+    assert [pull.base_ref for pull in factory.pulls()] == ["trunk"]
+
+
+def test_a_default_branch_that_is_renamed_before_the_work(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    renamed(factory)
+    with pytest.raises(errors.GitError, match="the branch main is not there any more: the next"):
+        factory.hand_off(number)
 
 
 def test_a_machine_whose_clock_is_an_hour_off(factory: Factory) -> None:
