@@ -74,6 +74,8 @@ _RETRY_AFTER = re.compile(
 )
 _MINUTE, _DAY = 60.0, 86_400.0  # seconds
 
+_OTHER_HASH = re.compile(r"mismatched algorithms|does not support this repository's hash algorithm")
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -120,7 +122,9 @@ class Done:
     @property
     def unanswered(self) -> bool:
         """Whether the remote did not say what came of it."""
-        return self.code != 0 and bool(_UNANSWERED.search(f"{self.text} {self.err}"))
+        if self.code == 0 or _OTHER_HASH.search(self.err):
+            return False
+        return bool(_UNANSWERED.search(f"{self.text} {self.err}"))
 
 
 class Git:
@@ -374,10 +378,7 @@ class Git:
         return self.remote.url
 
     def _explain(self, verb: str, err: str) -> str:
-        lines = [line for line in err.strip().splitlines() if line]
-        if "mismatched algorithms" in err:
-            lines.append("it names objects by SHA-256, which ao-actions cannot work with")
-        return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}{self._room()}"
+        return f"git {verb} {self._url()}: {reason(err)}{self._room()}"
 
     def _room(self) -> str:
         """git does not always say that the disk is full."""
@@ -395,6 +396,14 @@ def check_version() -> None:
             f"git {found[0]} is too old: install git {OLDEST[0]}.{OLDEST[1]} or newer and put it "
             "on PATH"
         )
+
+
+def reason(err: str) -> str:
+    """What git's errors come to: the last line, but for one that we can say better."""
+    if _OTHER_HASH.search(err):
+        return "the repository names objects by SHA-256, which ao-actions cannot work with"
+    lines = [line for line in err.splitlines() if line.strip()]
+    return lines[-1] if lines else "failed"
 
 
 def _ending(code: int) -> str:

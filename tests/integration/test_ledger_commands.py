@@ -13,6 +13,10 @@ from ao_actions import errors, publish
 from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
 from ao_actions.core.model import Outcome
 from ao_actions.forge.client import Address, Client
+from ao_actions.git import Git, Remote
+from ao_actions.ledger import Ledger
+from tests.builders import to_claim
+from tests.hub import write
 from tests.integration.conftest import NAME, OWNER, Factory
 from tests.integration.renamed import Renamed
 from tests.integration.test_cli import Shell, refused, shell
@@ -279,24 +283,21 @@ def test_a_git_that_is_too_old(shell: Shell, tmp_path: Path) -> None:
         refused(shell.run(*command), errors.ToolMissingError, "git 2.29.2 is too old", "2.38")
 
 
-def test_a_repository_that_names_objects_by_sha_256(tmp_path: Path) -> None:
-    from ao_actions.git import Git, Remote
-    from ao_actions.ledger import Ledger
-
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_repository_that_names_objects_by_sha_256(tmp_path: Path, *, begun: bool) -> None:
     hub = tmp_path / "hub.git"
     subprocess.run(["git", "init", "-q", "--bare", "--object-format=sha256", str(hub)], check=True)
-    tree = subprocess.run(
-        ["git", "hash-object", "-t", "tree", "-w", "/dev/null"],
-        cwd=hub,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    me = ["git", "-c", f"user.name={OWNER}", "-c", "user.email=m@x"]
-    commit = subprocess.run(
-        [*me, "commit-tree", tree, "-m", "x"], cwd=hub, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    subprocess.run(["git", "update-ref", LEDGER, commit], cwd=hub, check=True)
+
+    def git(*args: str) -> str:
+        command = ["git", "-c", f"user.name={OWNER}", "-c", "user.email=m@x", *args]
+        done = subprocess.run(command, cwd=hub, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    tree = git("hash-object", "-t", "tree", "-w", "/dev/null")
+    ref = LEDGER if begun else "refs/heads/main"
+    git("update-ref", ref, git("commit-tree", tree, "-m", "x"))
+    before = git("for-each-ref")
     ledger = Ledger(Git.scratch(tmp_path / "scratch.git", Remote(str(hub))))
     with pytest.raises(errors.GitError, match="names objects by SHA-256, which ao-actions cannot"):
-        ledger.read()
+        write(ledger, to_claim(42))
+    assert git("for-each-ref") == before
