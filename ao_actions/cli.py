@@ -24,6 +24,7 @@ from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
 from ao_actions.errors import AoError, ConfigError, PortInUseError, ToolMissingError
 
+GIVEN = click.Path(path_type=Path, exists=True, dir_okay=False)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -224,10 +225,12 @@ def localgithub() -> None:
 
 @localgithub.command("serve")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Its world's folder.")
-@click.option("--port", type=int, default=0, help="Default: a free one, printed.")
-@click.option("--seed", type=click.Path(path_type=Path), help="YAML that fills a new world.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one, printed."
+)
+@click.option("--seed", type=GIVEN, help="YAML that fills a new world.")
 @click.option("--socket", type=click.Path(path_type=Path), help="A unix socket too, for gh.")
-@click.option("--faults", type=click.Path(path_type=Path), help="JSON: what is to go wrong.")
+@click.option("--faults", type=GIVEN, help="JSON: what is to go wrong.")
 def serve_localgithub(
     root: Path, port: int, seed: Path | None, socket: Path | None, faults: Path | None
 ) -> None:

@@ -85,6 +85,25 @@ def test_verify_and_repair_of_what_somebody_deleted(
     assert shell.run("reconcile").returncode == 0
 
 
+def test_a_factory_that_has_not_begun_has_a_sound_ledger(shell: Shell) -> None:
+    assert shell.run("ledger", "verify").stdout == (
+        "There is no ledger yet: the first pass makes it.\n"
+    )
+    assert shell.run("ledger", "compact").stdout == "No history is older than 90 days.\n"
+    assert shell.run("ledger", "repair", "--yes").stdout == "Nothing is to be mended.\n"
+
+
+def test_wrong_arguments_are_exit_code_2(shell: Shell) -> None:
+    for wrong in (
+        ("log", "0"),
+        ("log", "x"),
+        ("verify", "--max-parallel", "0"),
+        ("repair", "--from-github", "--to", "abc"),
+        ("compact", "--keep-days", "-1"),
+    ):
+        assert shell.run("ledger", *wrong).returncode == 2
+
+
 def test_compact_says_what_it_then_does(shell: Shell, factory: Factory, issue: int) -> None:
     assert shell.run("ledger", "compact").stdout == "No history is older than 90 days.\n"
     story = shell.run("ledger", "log", str(issue), "--json").stdout
