@@ -143,6 +143,27 @@ def test_a_ledger_whose_every_copy_is_lost_is_rebuilt_from_github(
     assert [pull.merged for pull in factory.pulls()] == [False]
 
 
+def test_a_lost_task_without_a_branch_is_known_by_its_run(
+    shell: Shell, factory: Factory, issue: int
+) -> None:
+    other = factory.issue("Another")
+    factory.reconcile()
+    assert factory.task(other).claim is not None
+    factory.end_run(factory.work_run(other))
+    delete(factory, LEDGER, WITNESS)
+    assert shell.run("ledger", "repair", "--yes", "--from-github").returncode == 0
+    record = factory.task(other)
+    assert (record.epoch, record.published, record.claim) == (2, (), None)
+    assert record.stop is not None
+    rows = json.loads(shell.run("reconcile", "--json").stdout)["tasks"]
+    assert {row["issue"]: row["phase"] for row in rows}[other] == "needs_human"
+    factory.post(f"issues/{other}/comments", body="/ao retry")
+    assert shell.run("reconcile").returncode == 0
+    claim = factory.task(other).claim
+    assert claim is not None
+    assert factory.task(other).epoch == 3
+
+
 def test_a_shallow_clone_lends_what_it_has(shell: Shell, factory: Factory, issue: int) -> None:
     clone = shell.folder
     shutil.rmtree(clone / ".github")
