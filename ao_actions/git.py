@@ -303,9 +303,8 @@ class Git:
         """
         if not oids:
             return
-        command = ("-c", "fetch.negotiationAlgorithm=noop", "fetch")
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
-        done = self._patiently(*command, *options, self._url(), *oids)
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refetch")
+        done = self._patiently("fetch", *options, "--filter=blob:none", self._url(), *oids)
         if done.code != 0:
             raise GitError(self._explain("fetch", done.err), output=done.err)
 

@@ -213,8 +213,8 @@ def test_publish_under_a_name_that_the_repository_had(factory: Factory) -> None:
     with Renamed("acme/gadgets", NAME, factory.hub.url, factory.hub.api_url) as github:
         address = Address(github.api, f"{github.url}/graphql", github.url)
         client = Client("acme/gadgets", factory.bot, address)
-        outcome = factory.publish(issue, client, files={"why.md": "Because.\n"})
-        publish.wake_reconcile(client)
+        with publish.waking(client, factory.said.append):
+            outcome = factory.publish(issue, client, files={"why.md": "Because.\n"})
     assert outcome == Outcome.WITHDRAWN
     assert factory.task(issue).attempts[-1].detail == "the pull request was closed"
     assert factory.branch("ao/1") == head
