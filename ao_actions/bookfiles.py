@@ -131,16 +131,20 @@ def _decode(kind: type[Any], content: bytes, path: str, ref: str = LEDGER) -> An
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"{ref}:{path} is not JSON ({error}): {WAY_OUT}") from None
-    schema = value.get("schema", SCHEMA) if isinstance(value, dict) else None
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if not isinstance(value, dict):
+        raise LedgerError(f"{ref}:{path} is no JSON object: {WAY_OUT}")
+    schema = value.get("schema", SCHEMA)
+    if type(schema) is not int:
+        raise LedgerError(f"{ref}:{path}: schema: a number is wanted: {WAY_OUT}")
+    if schema > SCHEMA:
         raise LedgerError(
             f"{ref}:{path} has schema {schema}, this version knows {SCHEMA}: "
             "nothing was changed. Upgrade ao-actions (`uses:` in .github/workflows/ao-*.yml)."
         )
-    missing = sorted({"epoch"} - set(value))
-    if missing:
-        raise LedgerError(f"{ref}:{path}: {kind.__name__}.{missing[0]}: missing: {WAY_OUT}")
+    if "epoch" not in value:
+        raise LedgerError(f"{ref}:{path}: epoch: missing: {WAY_OUT}")
     try:
         return codec.decode(kind, upgraded(value))
     except codec.DecodeError as error:
-        raise LedgerError(f"{ref}:{path}: {error}: {WAY_OUT}") from None
+        key = str(error).removeprefix(f"{kind.__name__}.")
+        raise LedgerError(f"{ref}:{path}: {key}: {WAY_OUT}") from None

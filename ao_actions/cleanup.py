@@ -88,7 +88,7 @@ class Cleaner:
         finished = self.ledger.history()
         live = self.ledger.read().book.tasks
         finished = {number: record for number, record in finished.items() if number not in live}
-        base = str(self.client.get("")["default_branch"])
+        base = str(self.client.settle()["default_branch"])
         remains = Remains(now=self.client.now(), default_branch=base, finished=finished)
         if not finished:
             return remains

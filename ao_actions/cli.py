@@ -24,6 +24,7 @@ from ao_actions.commands.terminal import print_json as _print_json
 from ao_actions.commands.terminal import say as _say
 from ao_actions.errors import AoError, ConfigError, PortInUseError, ToolMissingError
 
+GIVEN = click.Path(path_type=Path, exists=True, dir_okay=False)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -38,7 +39,7 @@ def cli() -> None:
 @JSON
 @click.option("--dry-run", is_flag=True, help="Print the plan and its reasons; change nothing.")
 def reconcile(repository: str | None, as_json: bool, dry_run: bool) -> None:  # noqa: FBT001
-    """One pass: look at issues, pull requests and runs; do what is due."""
+    """One pass: look at the repository, do what is due."""
     import time
 
     from ao_actions import reconcile as module
@@ -120,7 +121,7 @@ cli.add_command(work)
     help="The folder of the hand-off. Default: it is taken from the run's artifacts.",
 )
 def publish(task: int, epoch: int, handoff: Path | None) -> None:
-    """Publish an attempt's hand-off (the publish job of ao-work.yml)."""
+    """Publish a hand-off (the publish job of ao-work.yml)."""
     import os
 
     from ao_actions import publish as module
@@ -173,7 +174,10 @@ cli.add_command(upgrade)
 @click.option("--fix", is_flag=True, help="Mend what is safe.")
 @click.option("--install", is_flag=True, help="Install the agents into a folder, to try it.")
 def doctor(repository: str | None, as_json: bool, fix: bool, install: bool) -> None:  # noqa: FBT001
-    """Prove what breaks a factory in practice: what, why it matters, how to mend."""
+    """Prove what the factory needs of the repository.
+
+    Each check says what is so, why it matters, and how to mend it.
+    """
     from ao_actions.setup.doctor import command
 
     client = client_of(repository)
@@ -200,7 +204,10 @@ def demo(
     serve: bool,  # noqa: FBT001
     **options: Any,
 ) -> None:
-    """The whole factory on a local GitHub: no account, no token, no Docker."""
+    """Show the whole factory on a local GitHub.
+
+    No account, no token, no Docker.
+    """
     _need_local()
     from ao_actions.demo import command
     from ao_actions.demo.stage import Wish
@@ -218,10 +225,12 @@ def localgithub() -> None:
 
 @localgithub.command("serve")
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="Its world's folder.")
-@click.option("--port", type=int, default=0, help="Default: a free one, printed.")
-@click.option("--seed", type=click.Path(path_type=Path), help="YAML that fills a new world.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one, printed."
+)
+@click.option("--seed", type=GIVEN, help="YAML that fills a new world.")
 @click.option("--socket", type=click.Path(path_type=Path), help="A unix socket too, for gh.")
-@click.option("--faults", type=click.Path(path_type=Path), help="JSON: what is to go wrong.")
+@click.option("--faults", type=GIVEN, help="JSON: what is to go wrong.")
 def serve_localgithub(
     root: Path, port: int, seed: Path | None, socket: Path | None, faults: Path | None
 ) -> None:
@@ -252,7 +261,10 @@ def _need_local() -> None:
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a shell: eval "$(ao-actions completion bash)"."""
+    """Print the completion script of a shell.
+
+    eval "$(ao-actions completion bash)"
+    """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

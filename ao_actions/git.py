@@ -48,6 +48,7 @@ CPU = 120
 MEMORY = 2 * 1024**3
 FILE = 1024**3
 OUTPUT = 128 * 1024**2
+LITTLE = 1024**2  # bytes: with no more than that left, a disk is full
 
 
 WHOLE = 2**31 - 1  # a depth: the whole history, also into a shallow repository (git-fetch(1))
@@ -72,6 +73,8 @@ _RETRY_AFTER = re.compile(
     rb"<= Recv header: retry-after: *(\d{1,9})\s*$", re.IGNORECASE | re.MULTILINE
 )
 _MINUTE, _DAY = 60.0, 86_400.0  # seconds
+
+_OTHER_HASH = re.compile(r"mismatched algorithms|does not support this repository's hash algorithm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,9 @@ class Done:
     @property
     def unanswered(self) -> bool:
         """Whether the remote did not say what came of it."""
-        return self.code != 0 and bool(_UNANSWERED.search(f"{self.text} {self.err}"))
+        if self.code == 0 or _OTHER_HASH.search(self.err):
+            return False
+        return bool(_UNANSWERED.search(f"{self.text} {self.err}"))
 
 
 class Git:
@@ -154,7 +159,7 @@ class Git:
         if done.code != 0:
             message = done.err.strip().splitlines()
             last = message[-1] if message else _ending(done.code)
-            raise GitError(f"git {args[0]}: {last}", output=done.err)
+            raise GitError(f"git {args[0]}: {last}{self._room()}", output=done.err)
         return done.text
 
     def attempt(
@@ -289,6 +294,20 @@ class Git:
             return False
         raise GitError(self._explain("fetch", done.err), output=done.err)
 
+    def fetch_left_out(self, oids: Sequence[str]) -> None:
+        """Fetch these objects, which `filters` left out of an earlier fetch.
+
+        Nothing is said of what is here, or the remote would take them to be here too.
+
+        :raises GitError: the remote did not answer, or has one no more
+        """
+        if not oids:
+            return
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refetch")
+        done = self._patiently("fetch", *options, "--filter=blob:none", self._url(), *oids)
+        if done.code != 0:
+            raise GitError(self._explain("fetch", done.err), output=done.err)
+
     def remote_refs(self, *patterns: str) -> dict[str, str]:
         """The remote's refs that match, as they are now: name to commit."""
         done = self._patiently("ls-remote", "--quiet", self._url(), *patterns)
@@ -358,10 +377,13 @@ class Git:
         return self.remote.url
 
     def _explain(self, verb: str, err: str) -> str:
-        lines = [line for line in err.strip().splitlines() if line]
-        if "mismatched algorithms" in err:
-            lines.append("it names objects by SHA-256, which ao-actions cannot work with")
-        return f"git {verb} {self._url()}: {lines[-1] if lines else 'failed'}"
+        return f"git {verb} {self._url()}: {reason(err)}{self._room()}"
+
+    def _room(self) -> str:
+        """git does not always say that the disk is full."""
+        free = shutil.disk_usage(self.directory).free
+        left = f" (the disk is full: {free} bytes are left in {self.directory})"
+        return "" if free > LITTLE else left
 
 
 def check_version() -> None:
@@ -373,6 +395,14 @@ def check_version() -> None:
             f"git {found[0]} is too old: install git {OLDEST[0]}.{OLDEST[1]} or newer and put it "
             "on PATH"
         )
+
+
+def reason(err: str) -> str:
+    """What git's errors come to: the last line, but for one that we can say better."""
+    if _OTHER_HASH.search(err):
+        return "the repository names objects by SHA-256, which ao-actions cannot work with"
+    lines = [line for line in err.splitlines() if line.strip()]
+    return lines[-1] if lines else "failed"
 
 
 def _ending(code: int) -> str:
@@ -397,7 +427,9 @@ def _limit(pid: int) -> None:
             (resource.RLIMIT_AS, MEMORY),
             (resource.RLIMIT_FSIZE, FILE),
         ):
-            resource.prlimit(pid, kind, (most, most))
+            hard = resource.prlimit(pid, kind)[1]  # nobody may go beyond it
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(pid, kind, (limit, limit))
 
 
 def _objects(out: bytes) -> Iterator[bytes | None]:

@@ -37,7 +37,7 @@ from ao_actions.core import actions, transitions
 from ao_actions.core.model import Book, TaskRecord
 from ao_actions.core.policy import Policy
 from ao_actions.errors import GitError, LedgerError
-from ao_actions.git import BOT, WHOLE, Git, porcelain_reasons
+from ao_actions.git import BOT, WHOLE, Git, porcelain_reasons, reason
 
 TRIES = 12
 LOOKS = 4  # at refs that were seen between two steps of somebody's push
@@ -413,6 +413,5 @@ def _subject(lines: Sequence[str]) -> str:
 
 def _refusal(out: str, err: str) -> str:
     remote = [line[8:].strip() for line in err.splitlines() if line.startswith("remote: ")]
-    reason = " ".join(part for part in (*remote[:3], *porcelain_reasons(out)[:2]) if part)
-    last = err.strip().splitlines()
-    return f"the push was refused: {reason or (last[-1] if last else 'no reason given')}"
+    said = " ".join(part for part in (*remote[:3], *porcelain_reasons(out)[:2]) if part)
+    return f"the push was refused: {said or reason(err)}"

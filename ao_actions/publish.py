@@ -134,7 +134,7 @@ def waking(client: Client, warn: Callable[[str], None]) -> Iterator[None]:
 
 
 def _wake(client: Client) -> None:
-    branch = client.get("")["default_branch"]
+    branch = client.settle()["default_branch"]
     act.dispatch_workflow(client, RECONCILE_WORKFLOW, branch, {})
 
 
@@ -271,10 +271,15 @@ def _refused(work: Publication, rule: str) -> Verdict:
 def _look_again(work: Publication, record: TaskRecord, verdict: Verdict) -> Verdict:
     """Directly before the push: did a human stop it meanwhile (design 2.4)?"""
     issue = work.client.get(f"issues/{record.issue}")
+    place = issue["repository_url"].partition("/repos/")[2]
+    if place != work.client.repository:
+        work.client.settle()
+        work.pusher.repository = work.client.repository
     labels = {label["name"] for label in issue["labels"]}
     others = {user["login"] for user in issue["assignees"]} - {record.owner}
     pulls = observe.pulls_of(work.client, record.branch)
     reasons = (
+        (place != work.client.repository, f"the issue was transferred to {place}"),
         (issue["state"] != "open", "the issue was closed"),
         (work.config.labels.ready not in labels, "the label was removed"),
         (bool(others), "somebody else was assigned"),

@@ -126,9 +126,10 @@ def repository(option: str | None, env: Mapping[str, str] = os.environ) -> str:
     """
     name = option or env.get("GITHUB_REPOSITORY") or _origin()
     if name is None or name.count("/") != 1 or not all(name.split("/")):
+        known = "no clone of one is here" if name is None else f"{name!r} is not `owner/name`"
         raise AoError(
-            f"which repository? {name!r} is not `owner/name`: use --repository, or run this "
-            "in a clone whose origin is on GitHub"
+            f"which repository? {known}: use --repository, or run this in a clone whose origin is "
+            "on GitHub"
         )
     return name
 

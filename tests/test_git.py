@@ -1,8 +1,11 @@
 """git, run safely: no token on a command line, no hook, no prompt, no surprise."""
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,6 +117,26 @@ def test_a_command_that_fails(git: Git) -> None:
         git.run("rev-parse", "--verify", "nothing^{commit}")
     assert "fatal" in error.value.output
     assert git.attempt("rev-parse", "--verify", "--quiet", "nothing").code == 1
+
+
+def test_a_full_disk_is_named_where_git_only_says_what_it_could_not_write(
+    git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=4096))
+    with pytest.raises(GitError, match=r"\(the disk is full: 4096 bytes are left in .*\)"):
+        git.run("rev-parse", "--verify", "nothing")
+    with pytest.raises(GitError, match="the disk is full"):
+        Git(git.directory, Remote("/nowhere")).fetch("refs/heads/main")
+
+
+def test_a_limit_that_is_lower_than_ours_stays(git: Git) -> None:
+    """Whoever started us may have set it: then nobody may raise it."""
+    program = "import sys, pathlib; from ao_actions.git import Git; "
+    program += "print(Git(pathlib.Path(sys.argv[1])).bounded('rev-parse', '--is-bare-repository'))"
+    limited = f'ulimit -f 1000 -t 60; exec {sys.executable} -c "$0" "$1"'
+    command = ["bash", "-c", limited, program, str(git.directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("b'true\\n'\n", "")
 
 
 def test_a_command_that_fails_without_a_word(git: Git) -> None:

@@ -364,7 +364,7 @@ FLEET = '{"schema": 1, "epoch": 3}'
         ),
         pytest.param(
             {"fleet.json": FLEET, "tasks/42/42.json": a_file(mood="good")},
-            r"tasks/42/42.json: TaskRecord.mood: unknown key",
+            r"tasks/42/42.json: mood: unknown key",
             id="an unknown key",
         ),
         pytest.param(
@@ -372,10 +372,10 @@ FLEET = '{"schema": 1, "epoch": 3}'
             r"tasks/42/42.json is not JSON",
             id="not JSON",
         ),
-        pytest.param({"fleet.json": "[]"}, r"fleet.json has schema None", id="not an object"),
+        pytest.param({"fleet.json": "[]"}, r"fleet.json is no JSON object", id="not an object"),
         pytest.param(
             {"fleet.json": FLEET, "tasks/42/42.json": a_file(schema="1")},
-            r"has schema 1",
+            r"42.json: schema: a number is wanted",
             id="a schema that is no number",
         ),
         pytest.param(

@@ -158,7 +158,19 @@ CASES = {
     ),
     "no epoch": Case(
         lambda hand: hand.write(PATH, without(of_42(), "epoch")),
-        r"42.json: TaskRecord.epoch: missing",
+        r"42.json: epoch: missing",
+        {Kind.DAMAGED},
+        PATH,
+    ),
+    "JSON that is no object": Case(
+        lambda hand: hand.write(PATH, b"[42]"),
+        r"42.json is no JSON object",
+        {Kind.DAMAGED},
+        PATH,
+    ),
+    "a schema that is no number": Case(
+        lambda hand: hand.write(PATH, of_42().replace(b'"schema": 3', b'"schema": "3"')),
+        r"42.json: schema: a number is wanted",
         {Kind.DAMAGED},
         PATH,
     ),
@@ -229,7 +241,7 @@ CASES = {
     ),
     "a counter without its number": Case(
         lambda hand: hand.write("fleet.json", b'{"schema": 3}'),
-        r"fleet.json: Fleet.epoch: missing",
+        r"fleet.json: epoch: missing",
         {Kind.DAMAGED},
         "fleet.json",
         lambda hub: hub.file("fleet.json")["epoch"] == 4,

@@ -11,6 +11,7 @@ from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
 from ao_actions.core import actions
 from ao_actions.core.model import Phase
 from ao_actions.errors import LedgerError
+from ao_actions.git import Git, Remote
 from ao_actions.ledger import Ledger
 from ao_actions.upkeep import compact, history
 from ao_actions.upkeep.verify import examine
@@ -91,13 +92,28 @@ def test_a_commit_by_hand_is_told_with_its_author(hub: Hub, writer: Writer, live
 
 
 def test_a_history_is_a_table_for_people(writer: Writer, lived: Ledger) -> None:
-    line = history.table(history.log(writer().git, 42))[1]
+    names, _, line, *_ = history.table(history.log(writer().git, 42))
+    assert names.split() == ["WHEN", "(UTC)", "COMMIT", "EPOCH", "RUN", "WHAT"]
     assert line.startswith("2026-01-06 12:00:00  ")
-    assert line.endswith("  epoch 1     noted what was seen  (run 500)")
+    assert line.endswith("  1      500           noted what was seen")
+    assert history.table([]) == []
 
 
 def test_no_ledger_has_no_history(writer: Writer) -> None:
     assert story(writer()) == []
+
+
+def test_a_history_is_told_without_fetching_what_others_wrote(
+    hub: Hub, writer: Writer, lived: Ledger, tmp_path: Path
+) -> None:
+    """Of a server that can leave files out, as GitHub can."""
+    compacted(writer, 5)
+    hub.git("config", "uploadpack.allowFilter", "true")
+    git = Git.scratch(tmp_path / "told.git", Remote(hub.path.as_uri()))
+    assert story(Ledger(git)) == STORY
+    here = git.run("rev-list", "--objects", "--missing=print", "--all").splitlines()
+    files = {line.split()[-1] for line in here if line.endswith(".json")}
+    assert files == {"tasks/42/42.json"}
 
 
 # ---- compaction ----------------------------------------------------------------------------
@@ -161,8 +177,19 @@ def test_a_pass_that_wrote_meanwhile_wins(hub: Hub, writer: Writer, lived: Ledge
 
 
 def test_there_is_nothing_to_compact_without_a_ledger(writer: Writer) -> None:
-    with pytest.raises(LedgerError, match="is not there"):
-        compact.plan(writer(), at=NOW, keep=0 * DAY)
+    assert compact.plan(writer(), at=NOW, keep=0 * DAY).lines == ()
+
+
+def test_a_line_is_of_the_epoch_that_it_names(writer: Writer) -> None:
+    """A commit may end one claim of a task and give it the next."""
+    ledger = writer()
+    on(0, ledger, to_claim(42))
+    on(1, ledger, actions.Note(issue=42, run_id=500, because=""))
+    on(2, ledger, to_release(42), to_claim(42, epoch=2))
+    assert story(writer())[2:] == [
+        (2, 1, "released, epoch 1, lost", 500),
+        (2, 2, "claimed, epoch 2, queued", None),
+    ]
 
 
 def test_a_lost_archive_is_named(hub: Hub, writer: Writer, lived: Ledger) -> None:

@@ -35,7 +35,10 @@ def agents(context: click.Context, as_json: bool) -> None:  # noqa: FBT001
 @JSON
 @click.argument("name", shell_complete=agent_names)
 def check(name: str, as_json: bool) -> None:  # noqa: FBT001
-    """Install an agent and try it on a scripted model: what works on this machine."""
+    """Install an agent and try it on a scripted model.
+
+    Prints what works on this machine.
+    """
     from ao_actions.setup import scripted, trial
 
     agent = scripted.named(name)

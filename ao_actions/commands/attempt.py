@@ -21,7 +21,10 @@ EPOCH = click.option("--epoch", type=int, required=True, help="The claim's epoch
 @TASK
 @EPOCH
 def meter(task: int, epoch: int) -> None:
-    """Start the model proxy of an attempt, which alone holds the model's key (ao-work.yml)."""
+    """Start the model proxy of an attempt (in ao-work.yml).
+
+    It alone holds the model's key.
+    """
     from ao_actions import runtime
     from ao_actions.work import session
 
@@ -37,7 +40,10 @@ def meter(task: int, epoch: int) -> None:
     help="Where to work. Default: AO_WORK_ROOT, else a temporary directory of the runner.",
 )
 def work(task: int, epoch: int, root: Path | None) -> None:
-    """One attempt (the agent job of ao-work.yml): checkout, brief, agent, hand-off."""
+    """Make one attempt (the agent job of ao-work.yml).
+
+    Checkout, brief, agent, verify commands, hand-off.
+    """
     from ao_actions import runtime
     from ao_actions.work import session
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ao_actions.commands.connection import opened
-from ao_actions.commands.terminal import JSON, REPOSITORY, print_json, say
+from ao_actions.commands.terminal import JSON, REPOSITORY, print_json, progress, say
 
 if TYPE_CHECKING:
     from ao_actions.cleanup import Step
@@ -25,7 +25,10 @@ def cleanup(
     dry_run: bool,  # noqa: FBT001
     yes: bool,  # noqa: FBT001
 ) -> None:
-    """Remove branches and hand-offs of finished tasks that are proven to be ours."""
+    """Remove what finished tasks left: branches and hand-offs.
+
+    Only what the ledger proves to be ours goes, and no commit that is nowhere else.
+    """
     from ao_actions import cleanup as module
     from ao_actions.core import cleanup as rules
     from ao_actions.errors import StuckError
@@ -35,7 +38,7 @@ def cleanup(
         client=client,
         ledger=ledger,
         policy=config.policy(),
-        progress=lambda line: click.echo(f"{line} ...", err=True),
+        progress=progress,
     )
     plan = cleaner.plan()
     steps = tuple(map(module.planned, plan))

@@ -47,7 +47,7 @@ OFFLINE = click.option("--offline", is_flag=True, help="Do not ask GitHub, token
 @OFFLINE
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 def init(**options: Any) -> None:
-    """Write .github/ao.yml, the workflows and an issue form, and make the labels."""
+    """Write .github/ao.yml and the workflows, make the labels."""
     from ao_actions.setup.installing import Order, init
 
     as_json = options.pop("as_json")
@@ -66,7 +66,10 @@ def init(**options: Any) -> None:
 @FORCE
 @OFFLINE
 def upgrade(**options: Any) -> None:
-    """Move the workflows to this version, and say what changes; ao.yml stays as it is."""
+    """Move the workflows to this version, and say what changes.
+
+    ao.yml stays as it is.
+    """
     from ao_actions.setup.installing import Order, upgrade
 
     as_json = options.pop("as_json")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ao_actions.commands.connection import client_of, ledger_of
-from ao_actions.commands.terminal import JSON, REPOSITORY, print_json, say
+from ao_actions.commands.terminal import JSON, REPOSITORY, print_json, progress, say
 from ao_actions.errors import AoError, UnhealthyError
 
 if TYPE_CHECKING:
@@ -17,24 +17,29 @@ if TYPE_CHECKING:
     from ao_actions.ledger import Ledger
     from ao_actions.upkeep.finding import Finding
 
+NO_LEDGER = "There is no ledger yet: the first pass makes it."
 DRY = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 
 
 @click.group("ledger")
 def ledger() -> None:
-    """The ledger in refs/ao/*: its history, and whether it is sound."""
+    """The ledger: its history, check, repair and compaction."""
 
 
 @ledger.command("log")
 @REPOSITORY
 @JSON
-@click.argument("task", type=int)
+@click.argument("task", type=click.IntRange(min=1))
 def log(repository: str | None, as_json: bool, task: int) -> None:  # noqa: FBT001
-    """What happened to a task (an issue's number), by the ledger's commits."""
+    """What happened to a task, by the ledger's commits.
+
+    TASK is the issue's number.
+    """
     from ao_actions.core import codec
     from ao_actions.upkeep import history
 
     _, book = _open(repository)
+    progress("reading the ledger's history")
     entries = history.log(book.git, task)
     if as_json:
         print_json({"task": task, "history": codec.encode(entries)})
@@ -45,23 +50,35 @@ def log(repository: str | None, as_json: bool, task: int) -> None:  # noqa: FBT0
 @ledger.command("verify")
 @REPOSITORY
 @JSON
-@click.option("--max-parallel", type=int, help="Name commits with more live claims than this.")
+@click.option(
+    "--max-parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Name commits with more live claims than this.",
+)
 def verify(repository: str | None, as_json: bool, max_parallel: int | None) -> None:  # noqa: FBT001
-    """Check every record and every commit; exit code 13 if something is wrong."""
+    """Check every record and every commit.
+
+    Exit code 13 if something is wrong.
+    """
     from ao_actions.core import codec
     from ao_actions.upkeep.verify import examine
 
     _, book = _open(repository)
+    progress("reading every commit of the ledger")
     seen = examine(book, max_parallel)
     if as_json:
         print_json({"figures": seen.figures, "findings": codec.encode(seen.findings)})
+    elif not seen.refs and not seen.findings:
+        say(NO_LEDGER)
     else:
         for finding in seen.findings:
             say(_line(finding))
         say(", ".join(f"{name.replace('_', ' ')} {n}" for name, n in seen.figures.items()))
     if seen.findings:
+        many = len(seen.findings)
         raise UnhealthyError(
-            f"{len(seen.findings)} things are wrong with the ledger: "
+            f"{'1 thing is' if many == 1 else f'{many} things are'} wrong with the ledger: "
             "`ao-actions ledger repair --dry-run` shows what can be mended"
         )
 
@@ -84,6 +101,8 @@ def repair(
     from ao_actions.upkeep import repair as module
     from ao_actions.upkeep.verify import examine
 
+    if to and from_github:
+        raise click.UsageError("--to and --from-github exclude each other.")
     client, book = _open(repository)
     keeper = client.repository.partition("/")[0]
     wish = module.Wish(
@@ -93,6 +112,7 @@ def repair(
         clone=Path.cwd(),
         rebuilt=(lambda: rebuild.rebuild(client, book, keeper=keeper)) if from_github else None,
     )
+    progress("reading every commit of the ledger")
     plan = module.plan(book, examine(book), wish)
     for line in plan.lines:
         say(line)
@@ -104,7 +124,10 @@ def repair(
     elif not plan.lines:
         say("Nothing is to be mended.")
     if plan.left:
-        raise UnhealthyError(f"{len(plan.left)} findings need a person; see docs/errors.md")
+        raise UnhealthyError(
+            f"{len(plan.left)} of the findings cannot be mended here: see `When the ledger "
+            "refuses` in docs/errors.md"
+        )
 
 
 @ledger.command("compact")
@@ -118,6 +141,7 @@ def compact(repository: str | None, dry_run: bool, keep_days: int) -> None:  # n
     from ao_actions.upkeep import compact as module
 
     client, book = _open(repository)
+    progress("reading every commit of the ledger")
     plan = module.plan(book, at=client.now(), keep=timedelta(days=keep_days))
     say("\n".join(plan.lines) or f"No history is older than {keep_days} days.")
     if plan.lines and not dry_run:
@@ -127,8 +151,10 @@ def compact(repository: str | None, dry_run: bool, keep_days: int) -> None:  # n
 def _open(repository: str | None) -> tuple[Client, Ledger]:
     """GitHub and ledger; the configuration only for how branches are named, if it is here."""
     from ao_actions import config
+    from ao_actions.git import check_version
 
     client = client_of(repository)
+    check_version()
     prefix = "ao/"
     if repository is None and (Path.cwd() / config.PATH).is_file():
         prefix = config.load(Path.cwd()).branch_prefix

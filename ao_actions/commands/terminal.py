@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -23,6 +24,12 @@ def say(line: str) -> None:
     from ao_actions.runtime import defuse
 
     click.echo(defuse(visible(line)))
+
+
+def progress(line: str) -> None:
+    """What takes a while, for somebody who waits at a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"{line} ...", err=True)
 
 
 def print_json(value: Any) -> None:

@@ -17,6 +17,7 @@ from ao_actions.demo import result, stage
 from ao_actions.demo.factory import Demo
 from ao_actions.demo.stage import LIMITED, SCENARIOS, SCRIPTED, Wish
 from ao_actions.errors import ConfigError, StuckError, ToolMissingError
+from ao_actions.git import check_version
 from ao_actions.localgithub.actions import act
 from ao_actions.localgithub.serve import until_signal
 
@@ -70,10 +71,10 @@ def check(wish: Wish) -> None:
     if any(own) and not all(own):
         raise ConfigError("--repo, --issues and --agent-command go together")
     _check_agents(wish)
+    _check_program(wish.agent_command)
     if wish.keep and wish.keep.exists() and any(wish.keep.iterdir()):
         raise ConfigError(f"--keep {wish.keep}: the folder is not empty")
-    if shutil.which("git") is None:
-        raise ToolMissingError("git was not found: install git 2.38 or newer")
+    check_version()
     try:
         act.find()
     except FileNotFoundError as error:
@@ -95,6 +96,17 @@ def _check_agents(wish: Wish) -> None:
         raise ConfigError("--model-server needs --agent: the demo's own agent asks no model")
     if wish.model_server not in (None, SCRIPTED) and not _is_url(str(wish.model_server)):
         raise ConfigError(f"--model-server {wish.model_server}: {SCRIPTED!r} or a URL is wanted")
+
+
+def _check_program(command: str | None) -> None:
+    """A path that is not absolute is one in the repository, or in none: that shows later."""
+    try:
+        program = next(iter(shlex.split(command or "")), "")
+    except ValueError as error:
+        raise ConfigError(f"--agent-command {command}: {error}") from None
+    looked_up = program and (program.startswith("/") or "/" not in program)
+    if looked_up and shutil.which(program) is None:
+        raise ConfigError(f"--agent-command {command}: {program} is no program on this machine")
 
 
 def _is_url(text: str) -> bool:

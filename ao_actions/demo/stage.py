@@ -116,6 +116,7 @@ def _own(wish: Wish, root: Path) -> Demo:
         agents=(AgentSettings(name="command", command=wish.agent_command),),
         root=root / "github",
         narrator=Narrator(),
+        cast="the agent is yours, the maintainer is a scripted program, all else is real",
     )
 
 

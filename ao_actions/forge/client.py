@@ -77,6 +77,13 @@ class Client:
         """The JSON at `path`, which is under the repository unless it begins with a slash."""
         return self.request("GET", path, parameters=parameters)[1]
 
+    def settle(self) -> Json:
+        """The repository, and from now on by the name that it has today: what is asked under an
+        old one GitHub sends on, but PyGithub without the query, and a write not at all."""
+        body = self.get("")
+        self.repository = str(body.get("full_name") or self.repository)
+        return body
+
     def content(self, path: str, *, limit: int) -> bytes:
         """The first `limit` bytes of what GitHub answers with a redirect to."""
         return self._read(lambda: self._content(path, limit))

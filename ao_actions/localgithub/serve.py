@@ -62,7 +62,7 @@ def _fill(world: World, seed: Path | None) -> None:
 
 
 def describe(server: LocalGitHub, socket: Path | None) -> str:
-    """What runs where, and how to point git, gh and curl at it."""
+    """What runs where, and how to point git, curl, gh and others at it."""
     world = server.world
     people = {token.login: token.value for token in world.tokens.values() if token.kind == "user"}
     lines = [
@@ -85,6 +85,10 @@ def describe(server: LocalGitHub, socket: Path | None) -> str:
         f"git clone {address}/{name}.git",
         f"curl -H 'Authorization: Bearer {token}' {server.api_url}/repos/{name}",
     ]
+    lines.append(
+        f"export GITHUB_SERVER_URL={server.url} GITHUB_API_URL={server.api_url} "
+        f"GITHUB_GRAPHQL_URL={server.graphql_url} GITHUB_REPOSITORY={name} GITHUB_TOKEN={token}"
+    )
     if socket is None:
         lines.append("gh needs a Unix socket: start again with --socket FILE")
     else:

@@ -32,14 +32,12 @@ class Compaction:
 def plan(ledger: Ledger, *, at: datetime, keep: timedelta) -> Compaction:
     """What becomes of history that is older than `keep`.
 
-    :raises LedgerError: the ledger is not sound, or there is none
+    :raises LedgerError: the ledger is not sound, or was moved meanwhile
     """
     tip = ledger.read()
     refs = history.fetch(ledger.git)
-    if not tip.oid or tip.oid != refs.get(LEDGER):
-        raise LedgerError(
-            f"{LEDGER} is not there, or was moved meanwhile: nothing was changed. Try again."
-        )
+    if tip.oid != refs.get(LEDGER, ""):
+        raise LedgerError(f"{LEDGER} was moved meanwhile: nothing was changed. Try again.")
     lines: list[str] = []
     moves: dict[str, tuple[str, str]] = {}
     for ref in (LEDGER, FINISHED):

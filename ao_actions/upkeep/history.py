@@ -20,6 +20,7 @@ from ao_actions.git import OUTPUT, WHOLE, Git
 ARCHIVE = "refs/ao/archive/"
 BATCH = 5_000  # contents that are held in memory at once
 _EARLIER = re.compile(r"^Earlier: ([0-9a-f]{40,64})$", re.MULTILINE)
+_EPOCH = re.compile(r"\bepoch (\d{1,15})\b")
 _CHANGE = re.compile(r":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) [A-Z]\d*\t(.*)")
 _KINDS = {"000000": None, "160000": ""}
 _FORM = "%x00%x01%H%x00%T%x00%P%x00%ct%x00%an%x00%ae%x00%B%x00"
@@ -70,21 +71,23 @@ class Entry:
     run_id: int | None
 
 
-def fetch(git: Git) -> dict[str, str]:
-    """The ledger's refs with their whole history, now here: ref to commit.
+def fetch(git: Git, *refs: str, filters: str | None = None) -> dict[str, str]:
+    """The ledger's refs, or these, with their whole history, now here: ref to commit.
 
     :raises GitError: the remote did not answer
     """
-    there = git.remote_refs(LEDGER, WITNESS, FINISHED, f"{ARCHIVE}*")
+    there = git.remote_refs(*(refs or (LEDGER, WITNESS, FINISHED)), f"{ARCHIVE}*")
     if not there:
         return {}
-    if not git.fetch(*(f"+{ref}:{ref}" for ref in there), depth=WHOLE):
+    wanted = [f"+{ref}:{ref}" for ref in there]
+    if not git.fetch(*wanted, depth=WHOLE, filters=filters):
         raise GitError("refs of the ledger were deleted while they were read: try again")
     return dict(zip(there, git.run("rev-parse", *there).split(), strict=True))
 
 
-def commits(git: Git, tip: str) -> list[Commit]:
-    """The line of first parents down to `tip`, oldest first.
+def commits(git: Git, tip: str, *paths: str) -> list[Commit]:
+    """The line of first parents down to `tip`, oldest first; of `paths`, where they are given,
+    what changed them.
 
     :raises AoError: the history is not whole
     """
@@ -93,19 +96,26 @@ def commits(git: Git, tip: str) -> list[Commit]:
     start: str | None = tip
     while start is not None and start not in seen:
         seen.add(start)
-        part = own_line(git, start)
-        parts.append(part)
-        start = part[0].earlier
+        parts.append(own_line(git, start, *paths))
+        start = _before(git, start)
     return [commit for part in reversed(parts) for commit in part]
 
 
-def own_line(git: Git, tip: str) -> list[Commit]:
+def own_line(git: Git, tip: str, *paths: str) -> list[Commit]:
     """The commits of the ref itself, oldest first: since it was compacted, if it was."""
     options = ("--first-parent", "--diff-merges=first-parent", "--root", "--raw", "--no-abbrev")
-    done = git.attempt("log", "--reverse", "--no-renames", *options, f"--format={_FORM}", tip, "--")
+    order = ("--reverse", "--no-renames", f"--format={_FORM}")
+    done = git.attempt("log", *options, *order, tip, "--", *paths)
     if done.code != 0:
         raise AoError(f"the commit {tip} of the ledger's history is not there: {done.err.strip()}")
     return [_commit(text) for text in done.out.decode(errors="replace").split("\0\x01")[1:]]
+
+
+def _before(git: Git, tip: str) -> str | None:
+    """The commit that the first one of this line names as the one before it."""
+    first = git.run("log", "--first-parent", "--max-parents=0", "--format=%B", tip)
+    earlier = _EARLIER.search(first)
+    return earlier[1] if earlier else None
 
 
 def _commit(text: str) -> Commit:
@@ -182,17 +192,17 @@ def _parsed(content: bytes | None) -> Any:
 def log(git: Git, issue: int) -> list[Entry]:
     """What happened to one task, oldest first; empty where the ledger never had it.
 
+    Files are not fetched but those of the task: of an old ledger they are the most.
+
     :raises AoError: the history is not whole
     """
-    refs = fetch(git)
+    refs = fetch(git, LEDGER, filters="blob:none")
     if LEDGER not in refs:
         return []
     path = path_of(issue)
-    touched = (
-        commit
-        for commit in commits(git, refs[LEDGER])
-        if any(change.path == path for change in commit.changes)
-    )
+    touched = [commit for commit in commits(git, refs[LEDGER], path) if commit.changes]
+    versions = sorted({change.oid for commit in touched for change in commit.changes if change.oid})
+    git.fetch_left_out(versions)
     entries: list[Entry] = []
     before: dict[str, Any] = {}
     for commit, files in contents(git, touched):
@@ -201,28 +211,27 @@ def log(git: Git, issue: int) -> list[Entry]:
         mine = [line for line in commit.lines if line.startswith(f"task {issue}: ")]
         said = [line.partition(": ")[2] for line in mine]
         said = said or [f"{commit.subject} (by {commit.author})"]
-        known = after or before
-        entries += [
-            Entry(
-                at=commit.at,
-                commit=commit.oid,
-                epoch=_number(known.get("epoch")),
-                what=what,
-                run_id=_run(before, after),
+        for what in said:
+            named = _EPOCH.search(what)
+            epoch = int(named[1]) if named else _number((after or before).get("epoch"))
+            run_id = _run(after, epoch) or _run(before, epoch)
+            entries.append(
+                Entry(at=commit.at, commit=commit.oid, epoch=epoch, what=what, run_id=run_id)
             )
-            for what in said
-        ]
         before = after
     return entries
 
 
-def _run(before: dict[str, Any], after: dict[str, Any]) -> int | None:
-    """The run of the claim that is held after the commit, or that it ended."""
-    claim = after.get("claim")
-    if not isinstance(claim, dict) and before.get("claim"):
-        attempts = after.get("attempts")
-        claim = attempts[-1] if isinstance(attempts, list) and attempts else before["claim"]
-    return _number(claim.get("run_id")) if isinstance(claim, dict) else None
+def _run(record: dict[str, Any], epoch: int | None) -> int | None:
+    """The run that had the claim of this epoch, as far as the record knows it."""
+    attempts, claim = record.get("attempts"), record.get("claim")
+    held = [claim] if record.get("epoch") == epoch else []
+    tried = attempts if isinstance(attempts, list) else []
+    for each in (*held, *(t for t in tried if isinstance(t, dict) and t.get("epoch") == epoch)):
+        run_id = _number(each.get("run_id")) if isinstance(each, dict) else None
+        if run_id is not None:
+            return run_id
+    return None
 
 
 def _number(value: Any) -> int | None:
@@ -230,18 +239,10 @@ def _number(value: Any) -> int | None:
 
 
 def table(entries: Iterable[Entry]) -> list[str]:
-    """The history as lines of text."""
-    return [
-        f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.commit[:10]}  "
-        f"{'epoch ' + str(entry.epoch) if entry.epoch else '':10}  "
-        f"{entry.what}{f'  (run {entry.run_id})' if entry.run_id else ''}"
+    """The history as lines of text, the first one with the columns' names."""
+    rows = [
+        f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.commit[:10]}  {entry.epoch or '-':<5}  "
+        f"{entry.run_id or '-':<12}  {entry.what}"
         for entry in entries
     ]
-
-
-def present(git: Git, oid: str) -> bool:
-    """Whether a commit is here."""
-    try:
-        return git.run("cat-file", "-t", oid) == "commit"
-    except GitError:
-        return False
+    return [f"{'WHEN (UTC)':19}  {'COMMIT':10}  EPOCH  {'RUN':12}  WHAT", *rows] if rows else []

@@ -23,10 +23,11 @@ _RUN = re.compile(r"ao #([1-9]\d{0,15})\.([1-9]\d{0,15}) \w+")
 
 
 def rebuild(client: Client, ledger: Ledger, *, keeper: str) -> Book:
-    """A book of all open issues that have a task's branch.
+    """A book of all open issues that have a task's branch, or had a run.
 
     :raises AoError: GitHub did not answer
     """
+    client.settle()
     given = _epochs(client)
     prefix = f"refs/heads/{ledger.branches}"
     pulls = {
@@ -41,22 +42,23 @@ def rebuild(client: Client, ledger: Ledger, *, keeper: str) -> Book:
         if found:
             issue, turn = int(found[1]), int(found[2] or 1)
             rounds[issue] = max(turn, rounds.get(issue, 0))
+    opened = {issue["number"]: issue for issue in client.pages("issues", state="open")}
     tasks = {}
-    for number, turn in sorted(rounds.items()):
-        status, issue = client.request("GET", f"issues/{number}", accept=(404, 410))
-        if status == 200 and issue["state"] == "open":
-            branch = branch_name(ledger.branches, number, turn)
-            tasks[number] = TaskRecord(
-                issue=number,
-                epoch=given.get(number, 0),
-                branch=branch,
-                pull=pulls.get(branch),
-                owner=_owner(issue) or keeper,
-                round=turn,
-                published=(branches[f"refs/heads/{branch}"],),
-                stop=Stop(reason=REASON, ask=ASK, at=client.now()),
-                created_at=client.now(),
-            )
+    for number in sorted(opened.keys() & (rounds.keys() | given.keys())):
+        turn = rounds.get(number, 1)
+        branch = branch_name(ledger.branches, number, turn)
+        head = branches.get(f"refs/heads/{branch}")
+        tasks[number] = TaskRecord(
+            issue=number,
+            epoch=given.get(number, 0),
+            branch=branch,
+            pull=pulls.get(branch),
+            owner=_owner(opened[number]) or keeper,
+            round=turn,
+            published=(head,) if head else (),
+            stop=Stop(reason=REASON, ask=ASK, at=client.now()),
+            created_at=client.now(),
+        )
     return Book(fleet=Fleet(epoch=max(given.values(), default=0)), tasks=tasks)
 
 

@@ -27,15 +27,12 @@ from ao_actions.bookfiles import (
 from ao_actions.core.model import Book, Fleet, Outcome, Stop, TaskRecord
 from ao_actions.core.transitions import branch_name, end_claim
 from ao_actions.errors import LedgerError
-from ao_actions.git import Git
 from ao_actions.ledger import Draft, Ledger, Tip
-from ao_actions.upkeep import history, verify
+from ao_actions.upkeep import copies, history, verify
 from ao_actions.upkeep.finding import Finding, Kind
 from ao_actions.upkeep.history import ARCHIVE, Commit
 from ao_actions.upkeep.rebuild import ASK
 from ao_actions.upkeep.walk import ending
-
-CLONE = "refs/clone/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ def plan(ledger: Ledger, seen: verify.Examination, wish: Wish) -> Plan:
     moved = [f for f in seen.findings if f.kind is Kind.ROLLED_BACK]
     mending = Mending(ledger, wish, dict(seen.refs), seen)
     if wish.to is not None:
-        mending.go_on_from(_named(ledger.git, wish), "as was asked for")
+        mending.go_on_from(copies.named(ledger.git, wish.to, wish.clone), "as was asked for")
     elif moved:
         mending.go_on_from(seen.refs[WITNESS], f"from {WITNESS}")
     elif lost:
@@ -89,56 +86,23 @@ def perform(ledger: Ledger, plan: Plan) -> None:
         )
 
 
-def _named(git: Git, wish: Wish) -> str:
-    _borrow(git, wish.clone)
-    found = git.attempt("rev-parse", "--verify", "--quiet", f"{wish.to}^{{commit}}")
-    if found.code != 0:
-        raise LedgerError(
-            f"--to {wish.to}: no ref of ours and no refs/ao/* of this clone has that commit: "
-            "nothing was changed"
-        )
-    return found.text
-
-
 def _restore(mending: Mending) -> None:
     """Go on from the newest state that is known of a ledger that is gone."""
-    git, wish, refs = mending.ledger.git, mending.wish, mending.refs
+    wish, refs = mending.wish, mending.refs
     if WITNESS in refs:
         mending.go_on_from(refs[WITNESS], f"from {WITNESS}")
         return
     if wish.rebuilt is not None:
         mending.begin(wish.rebuilt())
         return
-    clone = _borrow(git, wish.clone)
-    best = max(clone.values(), key=lambda oid: _age(mending.ledger, oid), default="")
-    if not best:
+    found = copies.newest(mending.ledger, wish.clone)
+    if not found:
         raise LedgerError(
             f"{LEDGER} is gone, and no copy was found: nothing was changed. Run this in a clone "
             "that has refs/ao/*, name a commit with --to, or use --from-github, which asks the "
             "owners of all open work"
         )
-    mending.go_on_from(best, f"from the clone {wish.clone}")
-
-
-def _borrow(git: Git, clone: Path | None) -> dict[str, str]:
-    """The ledgers of a clone, now here: ref to commit."""
-    if clone is None:
-        return {}
-    git.attempt(
-        "fetch", "--quiet", "--no-tags", "--update-shallow", str(clone), f"+refs/ao/*:{CLONE}*"
-    )
-    form = "--format=%(refname) %(objectname)"
-    lines = git.run("for-each-ref", form, f"{CLONE}ledger", f"{CLONE}witness").splitlines()
-    return {ref: oid for ref, _, oid in (line.partition(" ") for line in lines)}
-
-
-def _age(ledger: Ledger, oid: str) -> tuple[int, int]:
-    """What is newer is greater: by its epochs, then by its time."""
-    try:
-        epoch = fleet_from(ledger.files(oid)).epoch
-    except LedgerError:
-        epoch = 0
-    return epoch, int(ledger.git.run("log", "-1", "--format=%ct", oid))
+    mending.go_on_from(found, f"from the clone {wish.clone}")
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ def _look_at_refs(ledger: Ledger, refs: dict[str, str]) -> list[Finding]:
     if not tip:
         signs = sorted(ledger.signs())
         what = f"is not there, but {', '.join(signs[:3])} show that it was"
-        return [Finding(kind=Kind.GONE, ref=LEDGER, commit=witness, what=what)] if signs else []
+        return [Finding(kind=Kind.GONE, ref=LEDGER, commit="", what=what)] if signs else []
     if witness in ("", tip) or ledger.is_ancestor(witness, tip):
         return []
     what = f"is not the commit that ao-actions left there, {witness[:10]}, nor one after it"

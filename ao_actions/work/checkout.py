@@ -62,7 +62,11 @@ def prepare(places: Places, remote: Remote, *, head: str, base: str, merge: bool
         workspace.borrow(places.mirror, places.store, remote, base_ref)
     depth = None if merge or places.mirror else DEPTH
     wanted = [f"+{base_ref}:{base_ref}"] + ([head] if head else [])
-    git.fetch(*wanted, depth=depth)
+    if not git.fetch(*wanted, depth=depth):
+        raise GitError(
+            f"the branch {base} is not there any more: the next attempt takes the repository's "
+            "default branch of then"
+        )
     base_tip = git.run("rev-parse", base_ref)
     start = head or base_tip
     name = "work" if base != "work" else "task"

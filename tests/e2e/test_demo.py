@@ -119,6 +119,8 @@ OWN = {"repo": Path(), "issues": Path("i.yml"), "agent_command": "true"}
         ({**OWN, "agent": "claude-code"}, "leave out --repo"),
         ({**OWN, "scenario": "limits"}, "leave out --repo"),
         ({**OWN, "scenario": "feedback"}, "leave out --repo"),
+        ({**OWN, "agent_command": "/no/such -x"}, "/no/such is no program on this machine"),
+        ({**OWN, "agent_command": "'"}, "--agent-command ': No closing quotation"),
         ({"scenario": "feedback", "agent": "codex"}, "leave out --agent"),
         ({"scenario": "limits", "agent": "codex"}, "leave out --agent"),
         ({"scenario": "limits", "model_server": "http://127.0.0.1:1"}, "leave out --agent"),

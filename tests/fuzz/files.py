@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from ao_actions import config, ledger
+from ao_actions import bookfiles, config
 from ao_actions.agents import AGENTS
 from ao_actions.core import codec
 from ao_actions.core.model import Attempt, Claim, Fleet, Outcome, TaskRecord
@@ -174,12 +174,15 @@ OLDER = {
 
 def _book(files: dict[str, bytes]) -> None:
     try:
-        book = ledger.book_from(files)
+        book = bookfiles.book_from(files)
     except LedgerError:
         return
     assert all(record.epoch <= book.fleet.epoch for record in book.tasks.values())
-    again = {ledger._path(number): ledger._json(record) for number, record in book.tasks.items()}
-    assert ledger.book_from({"fleet.json": ledger._json(book.fleet), **again}) == book
+    again = {
+        bookfiles.path_of(number): bookfiles.as_json(record)
+        for number, record in book.tasks.items()
+    }
+    assert bookfiles.book_from({"fleet.json": bookfiles.as_json(book.fleet), **again}) == book
 
 
 @target("ledger: values", values(LEDGER, OLDER))

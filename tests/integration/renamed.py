@@ -29,6 +29,7 @@ class Renamed:
 
             def handle_one(self) -> None:
                 proxy.answer(self)
+                self.close_connection = True  # or a client in this process would keep us waiting
 
             do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_one  # noqa: N815
 
@@ -76,6 +77,7 @@ class Renamed:
             if key.lower() not in _HOP:
                 request.send_header(key, value)
         request.send_header("Content-Length", str(len(done.content)))
+        request.send_header("Connection", "close")
         request.end_headers()
         request.wfile.write(done.content)
 
@@ -83,6 +85,7 @@ class Renamed:
         request.send_response(301 if request.command == "GET" else 307)
         request.send_header("Location", f"{self.url}{path}")
         request.send_header("Content-Length", "0")
+        request.send_header("Connection", "close")
         request.end_headers()
 
 

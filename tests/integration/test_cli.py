@@ -86,6 +86,19 @@ def test_add_reconcile_and_status_tell_the_same_story(shell: Shell, factory: Fac
     assert "working" in shell.run("status").stdout
 
 
+def test_every_command_has_its_whole_line_in_the_help(shell: Shell) -> None:
+    """click cuts what does not fit."""
+    for group in ((), ("ledger",), ("agents",), ("localgithub",)):
+        said = shell.run(*group, "--help").stdout
+        assert "Commands:" in said
+        assert "..." not in said.partition("Commands:")[2]
+
+
+def test_which_repository_is_not_known(shell: Shell) -> None:
+    del shell.env["GITHUB_REPOSITORY"]
+    refused(shell.run("status"), errors.AoError, "no clone of one is here", "--repository")
+
+
 def test_no_token(shell: Shell) -> None:
     del shell.env["GITHUB_TOKEN"]
     refused(shell.run("status"), errors.AuthError, "GITHUB_TOKEN")

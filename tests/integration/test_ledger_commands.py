@@ -9,11 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from ao_actions import errors
+from ao_actions import errors, publish
 from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
+from ao_actions.core.model import Outcome
+from ao_actions.forge.client import Address, Client
+from ao_actions.git import Git, Remote
+from ao_actions.ledger import Ledger
+from tests.builders import to_claim
+from tests.hub import write
 from tests.integration.conftest import NAME, OWNER, Factory
 from tests.integration.renamed import Renamed
 from tests.integration.test_cli import Shell, refused, shell
+from tests.integration.test_reviews import published, quiet, review
 
 __all__ = ["shell"]  # the fixture
 
@@ -44,10 +51,11 @@ def delete(factory: Factory, *names: str) -> None:
 def test_log_tells_a_task_s_life(shell: Shell, factory: Factory, issue: int) -> None:
     run = factory.work_run(issue)
     lines = shell.run("ledger", "log", str(issue)).stdout.splitlines()
-    assert "epoch 1     claimed, epoch 1, queued" in lines[0]
+    assert lines[0].startswith("WHEN (UTC)")
+    assert lines[1].endswith("claimed, epoch 1, queued")
     assert any("changes, epoch 1" in line for line in lines)
     history = json.loads(shell.run("ledger", "log", str(issue), "--json").stdout)["history"]
-    assert len(history) == len(lines)
+    assert len(history) == len(lines) - 1
     assert {entry["run_id"] for entry in history} <= {None, run.id}
     assert shell.run("ledger", "log", "99").stdout == "The ledger has nothing of task 99.\n"
 
@@ -75,6 +83,25 @@ def test_verify_and_repair_of_what_somebody_deleted(
     assert shell.run("ledger", "verify").returncode == 0
     assert shell.run("ledger", "repair", "--yes").stdout == "Nothing is to be mended.\n"
     assert shell.run("reconcile").returncode == 0
+
+
+def test_a_factory_that_has_not_begun_has_a_sound_ledger(shell: Shell) -> None:
+    assert shell.run("ledger", "verify").stdout == (
+        "There is no ledger yet: the first pass makes it.\n"
+    )
+    assert shell.run("ledger", "compact").stdout == "No history is older than 90 days.\n"
+    assert shell.run("ledger", "repair", "--yes").stdout == "Nothing is to be mended.\n"
+
+
+def test_wrong_arguments_are_exit_code_2(shell: Shell) -> None:
+    for wrong in (
+        ("log", "0"),
+        ("log", "x"),
+        ("verify", "--max-parallel", "0"),
+        ("repair", "--from-github", "--to", "abc"),
+        ("compact", "--keep-days", "-1"),
+    ):
+        assert shell.run("ledger", *wrong).returncode == 2
 
 
 def test_compact_says_what_it_then_does(shell: Shell, factory: Factory, issue: int) -> None:
@@ -116,6 +143,27 @@ def test_a_ledger_whose_every_copy_is_lost_is_rebuilt_from_github(
     assert [pull.merged for pull in factory.pulls()] == [False]
 
 
+def test_a_lost_task_without_a_branch_is_known_by_its_run(
+    shell: Shell, factory: Factory, issue: int
+) -> None:
+    other = factory.issue("Another")
+    factory.reconcile()
+    assert factory.task(other).claim is not None
+    factory.end_run(factory.work_run(other))
+    delete(factory, LEDGER, WITNESS)
+    assert shell.run("ledger", "repair", "--yes", "--from-github").returncode == 0
+    record = factory.task(other)
+    assert (record.epoch, record.published, record.claim) == (2, (), None)
+    assert record.stop is not None
+    rows = json.loads(shell.run("reconcile", "--json").stdout)["tasks"]
+    assert {row["issue"]: row["phase"] for row in rows}[other] == "needs_human"
+    factory.post(f"issues/{other}/comments", body="/ao retry")
+    assert shell.run("reconcile").returncode == 0
+    claim = factory.task(other).claim
+    assert claim is not None
+    assert factory.task(other).epoch == 3
+
+
 def test_a_shallow_clone_lends_what_it_has(shell: Shell, factory: Factory, issue: int) -> None:
     clone = shell.folder
     shutil.rmtree(clone / ".github")
@@ -155,18 +203,74 @@ def test_a_pass_under_a_name_that_the_repository_had(shell: Shell, factory: Fact
     assert len(factory.status_comments(number)) == 1
 
 
-def test_a_default_branch_that_is_renamed_while_an_agent_works(factory: Factory) -> None:
+def test_publish_under_a_name_that_the_repository_had(factory: Factory) -> None:
+    """PyGithub drops a redirect's query: all open pull requests would be those of the branch."""
+    issue, pull = published(factory)
+    review(factory, pull, "Say why.")
+    quiet(factory)
+    factory.call("PATCH", f"pulls/{pull.number}", state="closed")
+    head = factory.branch("ao/1")
+    with Renamed("acme/gadgets", NAME, factory.hub.url, factory.hub.api_url) as github:
+        address = Address(github.api, f"{github.url}/graphql", github.url)
+        client = Client("acme/gadgets", factory.bot, address)
+        with publish.waking(client, factory.said.append):
+            outcome = factory.publish(issue, client, files={"why.md": "Because.\n"})
+    assert outcome == Outcome.WITHDRAWN
+    assert factory.task(issue).attempts[-1].detail == "the pull request was closed"
+    assert factory.branch("ao/1") == head
+    assert [run.name for run in factory.repo.runs][-1] == "ao-reconcile"
+
+
+def test_an_issue_that_was_transferred_gets_no_work_here(factory: Factory) -> None:
+    """A read of it is sent on to where it is now, and it is open there."""
     number = factory.issue()
     factory.reconcile()
+    factory.hub.world.create_repository("acme/other").collaborators[OWNER] = "admin"
+    there = f"{factory.hub.api_url}/repos/acme/other/issues"
+    factory.call("POST", there, title="Return 42", body="Please.", labels=["ao:ready"])
+    old, new = f"{NAME}/issues/{number}", "acme/other/issues/1"
+    with Renamed(old, new, factory.hub.url, factory.hub.api_url) as github:
+        address = Address(github.api, factory.hub.graphql_url, github.url)
+        client = Client(NAME, factory.bot, address)
+        outcome = factory.publish(number, client, files={"src/code.py": "x = 42\n"})
+    assert outcome == Outcome.WITHDRAWN
+    assert factory.task(number).attempts[-1].detail == "the issue was transferred to acme/other"
+    assert factory.branch("ao/1") is None
+
+
+def renamed(factory: Factory) -> None:
+    """The default branch has another name, and none by the old one is left."""
     world = factory.hub.world
     main = world.ref_oid(NAME, "refs/heads/main")
     assert main is not None
     world.git(NAME, "update-ref", "refs/heads/trunk", main)
     factory.call("PATCH", "", default_branch="trunk")
-    other = factory.issue("Another")
+    world.git(NAME, "update-ref", "-d", "refs/heads/main")
+
+
+def test_a_default_branch_that_is_renamed_after_the_work(factory: Factory) -> None:
+    number = factory.issue()
     factory.reconcile()
-    claims = {n: factory.task(n).claim for n in (number, other)}
-    assert [claim.base for claim in claims.values() if claim] == ["main", "trunk"]
+    run, folder = factory.work_run(number), factory.hand_off(number, files={"why.md": "So.\n"})
+    renamed(factory)
+    assert publish.publish(factory.publication(run, folder), number, 1) == Outcome.REFUSED
+    factory.reconcile()
+    assert "the base branch main is gone" in factory.status_comments(number)[0]
+    factory.post(f"issues/{number}/comments", body="/ao retry")
+    factory.reconcile()
+    claim = factory.task(number).claim
+    assert claim is not None
+    assert claim.base == "trunk"
+    factory.publish(number, files={"why.md": "So.\n"})
+    assert [pull.base_ref for pull in factory.pulls()] == ["trunk"]
+
+
+def test_a_default_branch_that_is_renamed_before_the_work(factory: Factory) -> None:
+    number = factory.issue()
+    factory.reconcile()
+    renamed(factory)
+    with pytest.raises(errors.GitError, match="the branch main is not there any more: the next"):
+        factory.hand_off(number)
 
 
 def test_a_machine_whose_clock_is_an_hour_off(factory: Factory) -> None:
@@ -215,27 +319,25 @@ def test_a_git_that_is_too_old(shell: Shell, tmp_path: Path) -> None:
     )
     (programs / "git").chmod(0o755)
     shell.env["PATH"] = f"{programs}:{shell.env['PATH']}"
-    refused(shell.run("reconcile"), errors.ToolMissingError, "git 2.29.2 is too old", "2.38")
+    for command in (("reconcile",), ("ledger", "verify"), ("demo",)):
+        refused(shell.run(*command), errors.ToolMissingError, "git 2.29.2 is too old", "2.38")
 
 
-def test_a_repository_that_names_objects_by_sha_256(tmp_path: Path) -> None:
-    from ao_actions.git import Git, Remote
-    from ao_actions.ledger import Ledger
-
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_repository_that_names_objects_by_sha_256(tmp_path: Path, *, begun: bool) -> None:
     hub = tmp_path / "hub.git"
     subprocess.run(["git", "init", "-q", "--bare", "--object-format=sha256", str(hub)], check=True)
-    tree = subprocess.run(
-        ["git", "hash-object", "-t", "tree", "-w", "/dev/null"],
-        cwd=hub,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    me = ["git", "-c", f"user.name={OWNER}", "-c", "user.email=m@x"]
-    commit = subprocess.run(
-        [*me, "commit-tree", tree, "-m", "x"], cwd=hub, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    subprocess.run(["git", "update-ref", LEDGER, commit], cwd=hub, check=True)
+
+    def git(*args: str) -> str:
+        command = ["git", "-c", f"user.name={OWNER}", "-c", "user.email=m@x", *args]
+        done = subprocess.run(command, cwd=hub, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    tree = git("hash-object", "-t", "tree", "-w", "/dev/null")
+    ref = LEDGER if begun else "refs/heads/main"
+    git("update-ref", ref, git("commit-tree", tree, "-m", "x"))
+    before = git("for-each-ref")
     ledger = Ledger(Git.scratch(tmp_path / "scratch.git", Remote(str(hub))))
     with pytest.raises(errors.GitError, match="names objects by SHA-256, which ao-actions cannot"):
-        ledger.read()
+        write(ledger, to_claim(42))
+    assert git("for-each-ref") == before
