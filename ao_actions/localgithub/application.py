@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ao_actions.localgithub import access, failing, graphql, rest
 from ao_actions.localgithub import git as git_http
@@ -89,6 +90,20 @@ class _Incoming:
             raise Refusal(400, "Problems parsing JSON") from None
         # some endpoints take a bare list: labels, assignees
         return parsed if isinstance(parsed, dict) else {"": parsed}
+
+
+class _Streamed(StreamingResponse):
+    """git's output as it comes, and an end to git when the client has gone away."""
+
+    def __init__(self, reply: git_http.GitReply) -> None:
+        super().__init__(reply.body, reply.status)
+        self._close = reply.close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._close)
 
 
 class Application:
@@ -178,7 +193,7 @@ class Application:
         except Refusal as refusal:
             extra = {"WWW-Authenticate": 'Basic realm="GitHub"'} if refusal.status == 401 else {}
             return Response(f"{refusal.message}\n", refusal.status, extra, "text/plain")
-        response = StreamingResponse(reply.body, reply.status)
+        response = _Streamed(reply)
         for name, value in reply.headers:
             response.headers[name] = value
         return response

@@ -12,7 +12,7 @@ import re
 import subprocess
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Literal
 
@@ -71,9 +71,12 @@ class GitRequest:
 
 @dataclass
 class GitReply:
+    """`close` is for a body that is not read to its end."""
+
     status: int
     headers: list[tuple[str, str]]
     body: Iterator[bytes]
+    close: Callable[[], None]
 
 
 class GitServer:
@@ -148,7 +151,13 @@ class GitServer:
         if process.stdout is None:
             raise RuntimeError("git http-backend has no output")
         status, headers = _read_head(process.stdout)
-        return GitReply(status, headers, _stream(process, process.stdout))
+        output = process.stdout
+
+        def close() -> None:
+            output.close()  # a client that went away leaves a process that nobody reads
+            process.wait()
+
+        return GitReply(status, headers, _chunks(output, close), close)
 
     def _environment(self, request: GitRequest, repo: Repository, verb: str) -> dict[str, str]:
         headers = request.headers
@@ -214,14 +223,10 @@ def _read_head(stream: IO[bytes]) -> tuple[int, list[tuple[str, str]]]:
     return status, headers
 
 
-def _stream(process: subprocess.Popen[bytes], stream: IO[bytes]) -> Iterator[bytes]:
-    try:
-        while chunk := stream.read1(_CHUNK):  # type: ignore[attr-defined] # a BufferedReader
-            yield chunk
-    finally:
-        # a client that went away leaves a process that nobody reads
-        stream.close()
-        process.wait()
+def _chunks(stream: IO[bytes], close: Callable[[], None]) -> Iterator[bytes]:
+    while chunk := stream.read1(_CHUNK):  # type: ignore[attr-defined] # a BufferedReader
+        yield chunk
+    close()
 
 
 def _packets(data: bytes) -> Iterator[bytes]:

@@ -64,7 +64,7 @@ def test_demo_no_ledger_commit_has_more_claims_than_slots(
     git = ledger.git
     assert git.fetch(f"+{LEDGER}:{LEDGER}", depth=None)
     commits = git.run("rev-list", "--reverse", LEDGER).splitlines()
-    books = [book_from(ledger._files(commit)[1]) for commit in commits]
+    books = [book_from(ledger.files(commit)) for commit in commits]
     assert max(book.live_claims() for book in books) == 2
     epochs = [book.fleet.epoch for book in books]
     assert epochs == sorted(epochs)
