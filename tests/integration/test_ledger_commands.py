@@ -256,6 +256,7 @@ def test_a_default_branch_that_is_renamed_after_the_work(factory: Factory) -> No
     assert publish.publish(factory.publication(run, folder), number, 1) == Outcome.REFUSED
     factory.reconcile()
     assert "the base branch main is gone" in factory.status_comments(number)[0]
+    factory.pass_time(seconds=2)
     factory.post(f"issues/{number}/comments", body="/ao retry")
     factory.reconcile()
     claim = factory.task(number).claim
