@@ -13,17 +13,17 @@ import functools
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 from ao_actions.errors import GitError, RateLimitError, ToolMissingError
+from ao_actions.gitsays import Done, ending, objects, reason, wait_after
 from ao_actions.patience import Patience
 
 _CONFIG = {
@@ -59,23 +59,6 @@ OLDEST = (2, 38)
 # Of our environment; the token that it needs comes by configuration.
 _NOT_FOR_GIT = ("GITHUB_TOKEN", "GH_TOKEN", "AO_PUSH_TOKEN", "AO_METER", "ACTIONS_RUNTIME_TOKEN")
 
-# What git and libcurl print when no answer came, or one that says nothing about the request.
-_UNANSWERED = re.compile(
-    r"returned error: (429|5\d\d)|Empty reply|hung up unexpectedly|early EOF|unexpected disconnect"
-    r"|Connection (reset|timed out|refused)|Could not resolve host|Failed to connect|RPC failed"
-    r"|transfer closed|Operation (too slow|timed out)|invalid index-pack output"
-    r"|Internal Server Error|expected flush after ref listing|bad line length"
-)
-
-# What git prints of an HTTP status; the header that goes with it stands in its trace alone.
-_TOO_MANY, _UNAVAILABLE = "returned error: 429", "returned error: 503"
-_RETRY_AFTER = re.compile(
-    rb"<= Recv header: retry-after: *(\d{1,9})\s*$", re.IGNORECASE | re.MULTILINE
-)
-_MINUTE, _DAY = 60.0, 86_400.0  # seconds
-
-_OTHER_HASH = re.compile(r"mismatched algorithms|does not support this repository's hash algorithm")
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -103,28 +86,6 @@ class Remote:
         basic = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
         origin = f"{parts.scheme}://{parts.netloc}/"
         return {f"http.{origin}.extraheader": f"AUTHORIZATION: basic {basic}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a git command did. `wait`: seconds for which the remote's limit lasts, which refused
-    it."""
-
-    code: int
-    out: bytes
-    err: str
-    wait: float | None = None
-
-    @property
-    def text(self) -> str:
-        return self.out.decode(errors="replace").strip()
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether the remote did not say what came of it."""
-        if self.code == 0 or _OTHER_HASH.search(self.err):
-            return False
-        return bool(_UNANSWERED.search(f"{self.text} {self.err}"))
 
 
 class Git:
@@ -158,7 +119,7 @@ class Git:
         done = self.attempt(*args, input=input, identity=identity, env=env)
         if done.code != 0:
             message = done.err.strip().splitlines()
-            last = message[-1] if message else _ending(done.code)
+            last = message[-1] if message else ending(done.code)
             raise GitError(f"git {args[0]}: {last}{self._room()}", output=done.err)
         return done.text
 
@@ -247,7 +208,7 @@ class Git:
 
         :raises GitError: see `bounded`
         """
-        return list(_objects(self._ask("--batch", names)))
+        return list(objects(self._ask("--batch", names)))
 
     def _ask(self, form: str, names: Iterable[str]) -> bytes:
         with tempfile.TemporaryFile() as wanted:
@@ -353,12 +314,7 @@ class Git:
                 "GIT_TRACE_REDACT": "1",
             }
             done = self.attempt(*args, env=env)
-            if _TOO_MANY not in done.err and _UNAVAILABLE not in done.err:
-                return done
-            asked = _RETRY_AFTER.findall(trace.read_bytes())
-        if asked:
-            return replace(done, wait=min(_DAY, max(1.0, float(asked[-1]))))
-        return replace(done, wait=_MINUTE) if _TOO_MANY in done.err else done
+            return replace(done, wait=wait_after(done.err, trace.read_bytes()))
 
     def push(self, moves: Mapping[str, tuple[str, str]]) -> Done:
         """Move refs together or not at all: ref to (old commit, new commit).
@@ -397,21 +353,6 @@ def check_version() -> None:
         )
 
 
-def reason(err: str) -> str:
-    """What git's errors come to: the last line, but for one that we can say better."""
-    if _OTHER_HASH.search(err):
-        return "the repository names objects by SHA-256, which ao-actions cannot work with"
-    lines = [line for line in err.splitlines() if line.strip()]
-    return lines[-1] if lines else "failed"
-
-
-def _ending(code: int) -> str:
-    """Why a command ended that said nothing (GitPython: a signal is a negative code)."""
-    if code == -signal.SIGXFSZ:
-        return "a file would have become larger than this process may write"
-    return f"it was ended by signal {-code}" if code < 0 else f"exit code {code}"
-
-
 @functools.cache
 def _program(path: str) -> str:
     """git's absolute path, looked up once: later an agent may have put one on PATH."""
@@ -430,23 +371,3 @@ def _limit(pid: int) -> None:
             hard = resource.prlimit(pid, kind)[1]  # nobody may go beyond it
             limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.prlimit(pid, kind, (limit, limit))
-
-
-def _objects(out: bytes) -> Iterator[bytes | None]:
-    """From `cat-file --batch`: `OID TYPE SIZE`, a line's end, the content, a line's end."""
-    at = 0
-    while at < len(out):
-        end = out.index(b"\n", at)
-        words = out[at:end].split()
-        at = end + 1
-        if words[-1] == b"missing":
-            yield None
-            continue
-        size = int(words[-1])
-        yield out[at : at + size]
-        at += size + 1
-
-
-def porcelain_reasons(output: str) -> Sequence[str]:
-    """Why refs were refused, from `git push --porcelain`."""
-    return [line.split("\t")[-1] for line in output.splitlines() if line.startswith("!")]

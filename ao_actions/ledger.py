@@ -37,7 +37,8 @@ from ao_actions.core import actions, transitions
 from ao_actions.core.model import Book, TaskRecord
 from ao_actions.core.policy import Policy
 from ao_actions.errors import GitError, LedgerError
-from ao_actions.git import BOT, WHOLE, Git, porcelain_reasons, reason
+from ao_actions.git import BOT, WHOLE, Git
+from ao_actions.gitsays import porcelain_reasons, reason
 
 TRIES = 12
 LOOKS = 4  # at refs that were seen between two steps of somebody's push

@@ -12,7 +12,8 @@ from ao_actions.bookfiles import FINISHED, LEDGER, WITNESS
 from ao_actions.core import actions
 from ao_actions.core.model import Book, Fleet, Outcome, Phase
 from ao_actions.errors import GitError, LedgerError
-from ao_actions.git import Done, Git, Remote
+from ao_actions.git import Git, Remote
+from ao_actions.gitsays import Done
 from ao_actions.ledger import Ledger, Tip
 from ao_actions.patience import Patience
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release

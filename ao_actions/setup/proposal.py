@@ -11,7 +11,8 @@ from pathlib import Path
 from ao_actions.errors import ConfigError, GitError
 from ao_actions.forge import observe
 from ao_actions.forge.client import Client
-from ao_actions.git import BOT, Git, Remote, porcelain_reasons
+from ao_actions.git import BOT, Git, Remote
+from ao_actions.gitsays import porcelain_reasons
 from ao_actions.setup.clone import Clone
 from ao_actions.setup.hosting import Hosting
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ao_actions.errors import ForgeError, GitError, NotFoundError
 from ao_actions.forge.client import Address, Client
-from ao_actions.git import Done
+from ao_actions.gitsays import Done
 from ao_actions.ledger import Ledger
 from ao_actions.patience import Patience
 from tests.sim import answers
