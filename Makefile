@@ -31,7 +31,7 @@ test: lint $(VENV)/.test
 	$(BIN)/coverage run -m pytest -q -n 2 --dist load tests/core
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not extra" --ignore tests/core $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not extra" --ignore tests/core $(PYTEST_ARGS)
 
 extra: $(VENV)/.test
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m extra $(PYTEST_ARGS)

@@ -128,8 +128,8 @@ def repository(option: str | None, env: Mapping[str, str] = os.environ) -> str:
     if name is None or name.count("/") != 1 or not all(name.split("/")):
         known = "no clone of one is here" if name is None else f"{name!r} is not `owner/name`"
         raise AoError(
-            f"which repository? {known}: use --repository, or run this in a clone whose origin is "
-            "on GitHub"
+            f"which repository? {known}: use `--repository owner/name`, or run this in a clone "
+            "whose origin is on GitHub"
         )
     return name
 

@@ -8,7 +8,7 @@ from tests.crash import table as crash
 from tests.hostile import table as hostile
 
 # Files that wait for whole runs: begun last they would be waited for by themselves.
-LONG = ("e2e", "test_hostile_agent.py", "test_ledger_claim.py")
+LONG = ("e2e", "test_hostile_agent.py")
 QUICK = ("claude-code", "codex", "cursor")  # a second or two per run
 
 # By default an example that takes 0.2 s fails: on a busy machine any does.

@@ -85,6 +85,7 @@ def git(hub: Path, *args: str, stdin: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.extra
 @pytest.mark.timeout(900)  # half a minute on two idle cores
 def test_sixty_four_processes_claim_two_hundred_tasks(tmp_path: Path) -> None:
     hub = tmp_path / "hub.git"

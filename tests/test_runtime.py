@@ -94,7 +94,7 @@ def test_no_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) ->
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     if path:
         monkeypatch.setenv("PATH", path)
-    with pytest.raises(AoError, match="use --repository"):
+    with pytest.raises(AoError, match="use `--repository owner/name`"):
         runtime.repository(None, {})
 
 

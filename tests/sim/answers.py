@@ -295,7 +295,7 @@ def issue(found: Issue) -> Json:
         "labels": [{"name": name} for name in found.labels],
         "assignees": [{"login": login} for login in found.assignees],
         "html_url": f"{WEB}/issues/{found.number}",
-        "repository_url": f"{WEB}/api/v3/repos/{REPOSITORY}",
+        "repository_url": f"https://api.github.com/repos/{REPOSITORY}",
     }
 
 

@@ -36,7 +36,7 @@ from tests.sim.world import (
 Json = Any
 Moves = Mapping[str, tuple[str, str]]
 # Addresses, and what stands in files and logs: commits of the world in memory have none.
-UNLIKE = {"url", "html_url", "detailsUrl", "resourcePath", "check_run_url"}
+UNLIKE = {"url", "html_url", "detailsUrl", "resourcePath", "check_run_url", "repository_url"}
 UNLIKE |= {"path", "line", "startLine", "steps"}
 EVENTS = {"CHANGES_REQUESTED": "REQUEST_CHANGES", "APPROVED": "APPROVE", "COMMENTED": "COMMENT"}
 LISTED = ("comments", "runs", "artifacts")  # by their numbers
