@@ -7,8 +7,6 @@ from tests.agents import table as agents
 from tests.crash import table as crash
 from tests.hostile import table as hostile
 
-# Files that wait for whole runs: begun last they would be waited for by themselves.
-LONG = ("e2e", "test_hostile_agent.py")
 QUICK = ("claude-code", "codex", "cursor")  # a second or two per run
 
 # By default an example that takes 0.2 s fails: on a busy machine any does.
@@ -23,9 +21,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits long begins first; the agents that take long are `extra`; hostile cases are
-    counted by class."""
-    items.sort(key=lambda item: not set(LONG) & set(item.path.parts))
+    """What waits for whole runs begins first (last, it would be waited for by itself); the agents
+    that take long are `extra`; hostile cases are counted by class."""
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
     for item in items:
         hostile.classify(item)
         _, bracket, agent = item.name.partition("[")

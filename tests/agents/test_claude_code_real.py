@@ -18,6 +18,7 @@ from ao_actions.modelserver import Answer, Cut, Failure, Hang, ModelServer, Requ
 from ao_actions.modelserver.limits import subscription_limit
 from tests.agents.assignment import MakeAssignment
 
+pytestmark = pytest.mark.extra
 CLAUDE = AGENTS["claude-code"]
 KEY = {"ANTHROPIC_API_KEY": "key-of-a-test"}
 DONE = Answer((Say("DONE"),))
