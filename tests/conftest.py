@@ -23,7 +23,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for whole runs begins first (last, it would be waited for by itself); the agents
     that take long are `extra`; hostile cases are counted by class."""
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
+    items.sort(key=lambda item: not {"e2e", "test_hostile_agent.py"} & set(item.path.parts))
     for item in items:
         hostile.classify(item)
         _, bracket, agent = item.name.partition("[")

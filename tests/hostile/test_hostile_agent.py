@@ -46,12 +46,7 @@ ATTACKS = (
     "links in our place",
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.extra,
-    pytest.mark.xdist_group("hostile agent"),
-    pytest.mark.hostile("hostile agent"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.hostile("hostile agent")]
 
 
 @dataclass(slots=True)
