@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help:
 	@echo "make demo     the whole factory on a local GitHub, about 30 seconds"
 	@echo "make test     everything that must pass: lint, types, coverage of core, tests"
-	@echo "make extra    what takes longer: real agents, crash points, 18,000 schedules"
+	@echo "make extra    what takes longer: real agents, crash points, 20,000 schedules"
 	@echo "make quick    lint and the tests that take seconds"
 	@echo "make lint     import layers, ruff, mypy"
 	@echo "make format   rewrite the Python files in the project's style"

@@ -1,4 +1,4 @@
-"""The factory in simulated worlds: hundreds of schedules in every run, 18,000 in CI's `extra`.
+"""The factory in simulated worlds: hundreds of schedules in every run, 20,000 in CI's `extra`.
 
 A seed that fails is printed; `python -m tests.sim --seed IT --schedules 1 --trace` shows what
 happened, step by step.
@@ -20,7 +20,7 @@ from tests.sim.__main__ import play, tally, told
 from tests.sim.schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
-FEW, MANY, CHUNK = 200, 18_000, 500
+FEW, MANY, CHUNK = 200, 20_000, 500
 
 
 def test_no_schedule_breaks_a_law() -> None:
