@@ -1,11 +1,14 @@
 """What every run of the tests prints, which are extra, and that no example is timed."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
 from tests.agents import table as agents
 from tests.crash import table as crash
 from tests.hostile import table as hostile
+from tests.hub import Hub, Writer, make_hub, make_writer
 
 QUICK = ("claude-code", "codex", "cursor")  # a second or two per run
 
@@ -30,3 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         real = bracket and item.path.name == "test_conformance.py"
         if real and not agent.startswith(QUICK):
             item.add_marker(pytest.mark.extra)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    """The remote of a ledger, looked at from the outside."""
+    return make_hub(tmp_path)
+
+
+@pytest.fixture
+def writer(tmp_path: Path, hub: Hub) -> Writer:
+    return make_writer(tmp_path, hub)

@@ -17,17 +17,7 @@ from ao_actions.gitsays import Done
 from ao_actions.ledger import Ledger, Tip
 from ao_actions.patience import Patience
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release
-from tests.hub import Hub, Writer, make_hub, make_writer, write
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Hub:
-    return make_hub(tmp_path)
-
-
-@pytest.fixture
-def writer(tmp_path: Path, hub: Hub) -> Writer:
-    return make_writer(tmp_path, hub)
+from tests.hub import Hub, Writer, write
 
 
 def claim_next(issue: int) -> Callable[[Tip], tuple[actions.Action, ...]]:

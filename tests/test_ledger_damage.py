@@ -23,19 +23,9 @@ from ao_actions.upkeep import repair
 from ao_actions.upkeep.finding import Kind
 from ao_actions.upkeep.verify import examine
 from tests.builders import NOW, a_claim, a_record, an_attempt, to_claim, to_finish, to_release
-from tests.hub import Hub, Writer, make_hub, make_writer, write
+from tests.hub import Hub, Writer, write
 
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Hub:
-    return make_hub(tmp_path)
-
-
-@pytest.fixture
-def writer(tmp_path: Path, hub: Hub) -> Writer:
-    return make_writer(tmp_path, hub)
 
 
 @pytest.fixture

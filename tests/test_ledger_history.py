@@ -16,19 +16,9 @@ from ao_actions.ledger import Ledger
 from ao_actions.upkeep import compact, history
 from ao_actions.upkeep.verify import examine
 from tests.builders import NOW, POLICY, to_claim, to_finish, to_release
-from tests.hub import Hub, Writer, make_hub, make_writer
+from tests.hub import Hub, Writer
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Hub:
-    return make_hub(tmp_path)
-
-
-@pytest.fixture
-def writer(tmp_path: Path, hub: Hub) -> Writer:
-    return make_writer(tmp_path, hub)
 
 
 def on(day: int, ledger: Ledger, *steps: object) -> datetime:
