@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from ao_actions.core import actions, feedback
+from ao_actions.core import actions, feedback, runs
 from ao_actions.core.decide import decide
 from ao_actions.core.lookup import unknowns
 from ao_actions.core.observed import Snapshot
@@ -22,6 +23,7 @@ from ao_actions.forge.client import Client
 from ao_actions.ledger import Ledger, Tip
 
 ROUNDS = 20  # of looking things up; each round makes fewer things unknown
+LOOKS = 2  # more, by a pass that waits for something to settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,28 +145,31 @@ class Reconciler:
         return Pass(snapshot=after, steps=tuple(done), failures=failures, left=left)
 
     def run_settled(self, wait: Callable[[float], None]) -> Pass:
-        """One pass, and a second one when the review that the first saw under way has settled.
+        """One pass, and another when what it saw is to be believed: a review that was under way,
+        what a run had kept that had just ended.
 
         Nothing else would wake a pass then; whoever adds to the review meanwhile wakes one.
 
         :raises AoError: as `run`
         """
-        first = self.run()
-        times = (feedback.settles_at(t, self.policy) for t in tasks(first.snapshot, self.policy))
-        due = min((at for at in times if at is not None), default=None)
-        if due is None:
-            return first
-        if first.left:
-            return first
-        self.say(f"a review is under way: the next look is at {due:%H:%M:%S} UTC")
-        wait((due - first.snapshot.now).total_seconds() + 1)
-        second = self.run()
-        return replace(
-            second,
-            steps=first.steps + second.steps,
-            failures=first.failures + second.failures,
-            left=second.left,
-        )
+        done = self.run()
+        for _ in range(LOOKS):
+            due, why = min(self._unsettled(done.snapshot), default=(None, ""))
+            if due is None or done.left:
+                break
+            self.say(f"{why}: the next look is at {due:%H:%M:%S} UTC")
+            wait((due - done.snapshot.now).total_seconds() + 1)
+            again = self.run()
+            steps, failures = done.steps + again.steps, done.failures + again.failures
+            done = replace(again, steps=steps, failures=failures)
+        return done
+
+    def _unsettled(self, snapshot: Snapshot) -> Iterator[tuple[datetime, str]]:
+        for task in tasks(snapshot, self.policy):
+            if quiet := feedback.settles_at(task, self.policy):
+                yield quiet, "a review is under way"
+            if listed := runs.listed_at(task, self.policy):
+                yield listed, "a run has just ended, and may have left a hand-off"
 
     def _perform(self, action: actions.Effect, snapshot: Snapshot, undone: Undone) -> Step:
         """One effect; its failure stops no other (the next pass plans it again). After a rate

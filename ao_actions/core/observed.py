@@ -175,7 +175,8 @@ class Pull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run of `ao-work.yml`. `handoff` is None until its artifacts were listed."""
+    """A run of `ao-work.yml`. `handoff` is None until its artifacts were listed, `ended_at` until
+    it is completed."""
 
     id: int
     title: str
@@ -183,6 +184,7 @@ class Run:
     conclusion: str | None
     url: str
     created_at: datetime
+    ended_at: datetime | None = None
     handoff: bool | None = None
 
 

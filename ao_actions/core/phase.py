@@ -342,6 +342,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Phase.WITHDRAWN, "@{} was assigned and takes over", _taken_over),
     Rule(Phase.WORKING, "the run `{}` works on it", runs.alive),
     Rule(Phase.NEEDS_HUMAN, "run {}: no runner takes it", runs.waits_too_long),
+    Rule(Phase.WORKING, "its run has just ended; a hand-off may show until {}", runs.just_ended),
     Rule(Phase.LOST, "{}", runs.dead),
     Rule(Phase.PAUSED, "@{} said `/ao pause`; `/ao resume` lets it go on", _held),
     Rule(Phase.PAUSED, "pull request {} is a draft", _draft),

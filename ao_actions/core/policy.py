@@ -52,6 +52,8 @@ class Policy:
     labels: Labels = field(default_factory=Labels)
     # how long a run may take to appear after its dispatch before it is dispatched again
     start_grace: timedelta = timedelta(minutes=5)
+    # how long a list may not know yet what a run has kept before it ended
+    listing_grace: timedelta = timedelta(seconds=30)
     # the head start of a publish job before a pass completes what it may have left undone
     publish_grace: timedelta = timedelta(minutes=2)
     # how long a run may wait for a runner before a human is asked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ao_actions.core.model import Phase, TaskRecord
 from ao_actions.core.observed import Run, Task
 from ao_actions.core.policy import Policy
@@ -41,6 +43,21 @@ def waits_too_long(task: Task, policy: Policy) -> str | None:
     if idle and task.now - run.created_at > policy.queue_limit:
         return f"{run.id} has been {run.status} since {run.created_at:%Y-%m-%d %H:%M} UTC"
     return None
+
+
+def listed_at(task: Task, policy: Policy) -> datetime | None:
+    """When the list of what the run kept will be believed that lacks a hand-off, if it is not yet:
+    GitHub's lists may be some seconds old, and a claim that is released is paid for again."""
+    run = task.run
+    if run is None or run.ended_at is None or run.handoff is not False:
+        return None
+    due = run.ended_at + policy.listing_grace
+    return due if due > task.now else None
+
+
+def just_ended(task: Task, policy: Policy) -> str | None:
+    due = listed_at(task, policy)
+    return f"{due:%H:%M:%S} UTC" if due else None
 
 
 def dead(task: Task, policy: Policy) -> str | None:

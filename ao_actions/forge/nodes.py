@@ -334,6 +334,7 @@ def run(node: Mapping[str, Any]) -> Run:
         url=node["html_url"],
         # of this attempt: a re-run keeps the run's own date
         created_at=time(node.get("run_started_at") or node["created_at"]),
+        ended_at=time(node["updated_at"]) if node["status"] == "completed" else None,
     )
 
 

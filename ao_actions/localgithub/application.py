@@ -149,7 +149,7 @@ class Application:
         response = await run_in_threadpool(self._answer, incoming)
         if fault is None and not (self.faults.remembers and asked.key):
             return response
-        await failing.drain(response)
+        response = await failing.drained(response)
         now = self.world.now()
         if self.faults.remembers:
             told = failing.told(response, now)

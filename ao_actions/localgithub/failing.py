@@ -48,19 +48,22 @@ class Broken(Response):
             pass
 
 
-async def drain(response: Response) -> None:
-    """Put a stream's whole body in its place: its work ends with it."""
-    if isinstance(response, StreamingResponse):
-        chunks: list[Any] = [chunk async for chunk in response.body_iterator]
-        response.body = b"".join(
-            chunk if isinstance(chunk, bytes) else bytes(chunk) for chunk in chunks
-        )
+async def drained(response: Response) -> Response:
+    """The answer with the whole body of a stream, whose work ends with it."""
+    if not isinstance(response, StreamingResponse):
+        return response
+    chunks: list[Any] = [chunk async for chunk in response.body_iterator]
+    body = b"".join(chunk if isinstance(chunk, bytes) else bytes(chunk) for chunk in chunks)
+    return Response(body, response.status_code, dict(_unframed(response)))
 
 
 def told(response: Response, now: datetime) -> Told:
     """A drained answer, to be given again."""
-    headers = tuple((k, v) for k, v in response.headers.items() if k not in _FRAMING)
-    return Told(now, response.status_code, headers, bytes(response.body))
+    return Told(now, response.status_code, _unframed(response), bytes(response.body))
+
+
+def _unframed(response: Response) -> tuple[tuple[str, str], ...]:
+    return tuple((k, v) for k, v in response.headers.items() if k not in _FRAMING)
 
 
 def again(answer: Told) -> Response:
@@ -74,6 +77,4 @@ def struck(fault: Fault, response: Response | None, now: datetime) -> Response:
         return Broken(None, None)
     if fault.status is not None or response is None:
         response = Response(fault.text(), fault.status or 500, fault.answered(now))
-    elif isinstance(response, StreamingResponse):
-        response = again(told(response, now))
     return response if fault.cut is None else Broken(response, fault.cut)

@@ -6,7 +6,7 @@ import pytest
 
 from ao_actions.core import feedback
 from ao_actions.core.model import Outcome, Phase, Spent
-from ao_actions.core.observed import Task, Touch
+from ao_actions.core.observed import Run, Task, Touch
 from ao_actions.core.phase import RULES, Rule, phase_of, restarted
 from ao_actions.core.policy import Budget, Policy
 from ao_actions.core.runs import run_of
@@ -74,6 +74,12 @@ def waiting(hours: float, status: str = "queued") -> Task:
     return a_task(record=CLAIMED, run=run, runs_known=True)
 
 
+def an_ended_run(seconds: float) -> Run:
+    """It failed so long ago, and no hand-off is listed."""
+    at = NOW - minutes(seconds / 60)
+    return a_run(status="completed", conclusion="failure", ended_at=at, handoff=False)
+
+
 MATCHES = [
     pytest.param(
         "_merged",
@@ -134,6 +140,18 @@ MATCHES = [
         waiting(6.1, "waiting"),
         "run 500 has been waiting since 2026-01-05 05:54 UTC: no runner takes it",
         id="no runner for more than six hours",
+    ),
+    pytest.param(
+        "just_ended",
+        a_task(record=CLAIMED, run=an_ended_run(29), runs_known=True),
+        "its run has just ended; a hand-off may show until 12:00:01 UTC",
+        id="the list of what it kept may be some seconds old",
+    ),
+    pytest.param(
+        "dead",
+        a_task(record=CLAIMED, run=an_ended_run(30), runs_known=True),
+        "run 500 ended (failure) without publishing",
+        id="it left nothing, and that is certain",
     ),
     pytest.param(
         "dead",
@@ -523,6 +541,16 @@ MATCHES = [
 ]
 
 MISSES = [
+    pytest.param(
+        "just_ended",
+        a_task(record=CLAIMED, run=replace(an_ended_run(1), handoff=True), runs_known=True),
+        id="its hand-off is listed",
+    ),
+    pytest.param(
+        "just_ended",
+        a_task(record=CLAIMED, run=a_run(status="completed", handoff=False), runs_known=True),
+        id="when it ended is not known",
+    ),
     pytest.param("_merged", a_task(record=PUBLISHED, pull=a_pull()), id="pull request open"),
     pytest.param("_merged", a_task(), id="no pull request"),
     pytest.param("_issue_closed", a_task(), id="issue open"),

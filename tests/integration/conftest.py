@@ -80,14 +80,27 @@ class Factory:
         count = len(list(self.root.glob("ledger*")))
         return Ledger(Git.scratch(self.root / f"ledger{count}.git", remote))
 
-    def reconcile(self, client: Client | None = None, *, dry: bool = False) -> reconcile.Pass:
-        reconciler = reconcile.Reconciler(
+    def reconciler(self, client: Client | None = None) -> reconcile.Reconciler:
+        return reconcile.Reconciler(
             client=client or self.client(),
             ledger=self.ledger(),
             policy=self.config.policy(),
             say=self.said.append,
         )
-        return reconciler.run(dry=dry)
+
+    def reconcile(self, client: Client | None = None, *, dry: bool = False) -> reconcile.Pass:
+        return self.reconciler(client).run(dry=dry)
+
+    def reconcile_settled(self) -> list[float]:
+        """A pass that looks again when what it saw has settled: the seconds that it waited."""
+        waits: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            self.pass_time(seconds=seconds)
+
+        self.reconciler().run_settled(wait)
+        return waits
 
     def publication(self, run: WorkflowRun, folder: Path, client: Client | None = None) -> Any:
         """The publish job of a run whose agent job has left this hand-off."""
@@ -239,6 +252,11 @@ class Factory:
         service: Any = self.hub.world.actions
         service.kill_run(self.repo, run)
         self.until(lambda: run.status == "completed")
+
+    def lose_run(self, run: WorkflowRun) -> None:
+        """... and enough time goes by to be certain that it has left no hand-off."""
+        self.end_run(run)
+        self.pass_time(minutes=1)
 
     def until(self, ready: Callable[[], bool]) -> None:
         """Wait for the local GitHub, which works in threads of its own."""

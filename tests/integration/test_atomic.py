@@ -20,7 +20,7 @@ def state(factory: Factory, number: int) -> tuple[str, str | None, int]:
 def test_atomic_an_overtaken_epoch_moves_nothing(factory: Factory) -> None:
     number = claimed(factory)
     old, folder = factory.work_run(number), factory.hand_off(number, FIX)
-    factory.end_run(old)
+    factory.lose_run(old)
     factory.reconcile()
     before = state(factory, number)
     assert factory.task(number).epoch == 2
@@ -33,10 +33,10 @@ def test_atomic_a_released_claim_is_current_for_nobody(factory: Factory) -> None
     """A run that is re-run by hand after its claim was released."""
     number = claimed(factory)
     old, folder = factory.work_run(number), factory.hand_off(number, FIX)
-    factory.end_run(old)
+    factory.lose_run(old)
     for _ in range(3):
         factory.reconcile()
-        factory.end_run(factory.work_run(number))
+        factory.lose_run(factory.work_run(number))
     factory.reconcile()
     assert factory.task(number).claim is None
     before = state(factory, number)
@@ -57,7 +57,7 @@ def test_atomic_overtaken_between_the_check_and_the_push(
 
     def overtaken(*args: Any) -> Any:
         run.artifacts.clear()  # with its hand-off there the run's publish would be run again
-        factory.end_run(run)
+        factory.lose_run(run)
         factory.reconcile()
         return look(*args)
 

@@ -97,28 +97,12 @@ def test_several_words_in_a_row_are_one_attempt(factory: Factory) -> None:
 
 
 def test_a_pass_that_waits_looks_again_when_the_review_has_settled(factory: Factory) -> None:
-    from ao_actions.reconcile import Reconciler
-
     number, pull = published(factory)
     say(factory, pull, "Name it, please.")
-    waits: list[float] = []
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        factory.pass_time(seconds=seconds)
-
-    reconciler = Reconciler(
-        client=factory.client(),
-        ledger=factory.ledger(),
-        policy=factory.config.policy(),
-        say=factory.said.append,
-    )
-    reconciler.run_settled(wait)
-    assert len(waits) == 1
-    assert 0 < waits[0] <= 121
+    [waited] = factory.reconcile_settled()
+    assert 0 < waited <= 121
     assert len(items(factory, number)) == 1
-    reconciler.run_settled(wait)
-    assert len(waits) == 1
+    assert factory.reconcile_settled() == []
 
 
 def test_words_of_strangers_and_bots_ask_for_nothing(factory: Factory) -> None:

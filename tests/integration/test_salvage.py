@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from ao_actions.core.model import Outcome
+from ao_actions.localgithub.faults import Fault
 from tests.integration.conftest import Factory
 
 WORK = """name: ao-work
@@ -56,3 +59,22 @@ def test_publish_is_run_again_twice_then_a_human_gets_the_artifact(factory: Fact
     agents = [job for job in run.jobs if job.key == "agent" and job.steps]
     assert len({job.started_at for job in agents}) == 1
     assert factory.reconcile().steps == ()
+
+
+def test_a_hand_off_that_is_not_listed_yet_is_not_paid_for_again(factory: Factory) -> None:
+    """The run has ended, but the list of its artifacts is from some seconds before."""
+    number = factory.issue()
+    factory.reconcile()
+    run = factory.work_run(number)
+    old = Fault("GET", ".*/artifacts", stale_calls=1, nth=2)
+    factory.hub.app.faults.append(old)
+    assert factory.client().pages(f"actions/runs/{run.id}/artifacts", key="artifacts") == []
+    factory.keep(run, f"handoff-{number}-1-1", b"")
+    factory.end_run(run)
+    [waited] = factory.reconcile_settled()
+    assert old.fired == 1
+    assert 0 < waited <= 31
+    claim = factory.task(number).claim
+    assert claim is not None
+    assert claim.reruns == 1
+    assert any(re.search("a run has just ended.*: the next look is at", s) for s in factory.said)

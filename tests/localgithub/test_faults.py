@@ -83,6 +83,14 @@ def test_a_list_is_stale(hub: Hub, octocat: Api, age: dict[str, Any]) -> None:
     assert fault.fired == 1
 
 
+def test_what_else_is_read_stays_whole_while_a_list_is_stale(hub: Hub, octocat: Api) -> None:
+    """git's answers come as streams, and these are read for the rule."""
+    plan(hub, method="GET", path=".*/issues", stale_calls=1)
+    address = f"/{REPO}.git/info/refs?service=git-upload-pack"
+    for _ in range(2):
+        assert b"refs/heads/main" in octocat.client.get(f"{hub.server.url}{address}").content
+
+
 def test_a_query_is_stale_and_a_mutation_never(hub: Hub, octocat: Api) -> None:
     node = octocat.post("issues", title="One").json()["node_id"]
     plan(hub, path="/graphql", stale_calls=1, times=None)

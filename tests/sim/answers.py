@@ -325,6 +325,7 @@ def run(found: Run) -> Json:
         "html_url": f"{WEB}/actions/runs/{found.id}",
         "created_at": time(found.created_at),
         "run_started_at": time(found.started_at),
+        "updated_at": time(found.updated_at),
         "run_attempt": found.attempt,
     }
 

@@ -60,7 +60,7 @@ class Laws:
         self.agents: Counter[tuple[int, int]] = Counter()
         self.said: Counter[tuple[int, str]] = Counter()
         self.restarts: dict[int, datetime] = {}  # issues to when a human last set them going
-        self.rounds: dict[int, datetime] = {}  # and to when that last began a round
+        self.rounds: dict[int, datetime] = {}  # and to when such a round was last decided
         self.deleted: set[tuple[str, ...]] = set()  # attempts of which a run was deleted
         self.unseen: set[int] = set()  # issues that ended in a pass which saw old lists
         self.gone: set[str] = set()  # of our branches, those that a human deleted
@@ -274,7 +274,7 @@ class Laws:
             asked = self.restarts.get(issue)
             if asked is None or asked < self.rounds.get(issue, asked):
                 self.broken(f"I5: round {record['round']} of #{issue} began by itself")
-            self.rounds[issue] = self.schedule.world.now
+            self.rounds[issue] = datetime.fromisoformat(record["claim"]["claimed_at"])
 
     # ---- effects ---------------------------------------------------------------------------
 

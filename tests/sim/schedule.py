@@ -387,6 +387,7 @@ class Schedule:
             workflow=CI,
             created_at=world.now,
             started_at=world.now,
+            updated_at=world.now,
             head=head,
             status="completed" if waits else "queued",
             conclusion="action_required" if waits else None,

@@ -110,6 +110,7 @@ class Run:
     workflow: str
     created_at: datetime
     started_at: datetime
+    updated_at: datetime
     status: str = "queued"
     conclusion: str | None = None
     attempt: int = 1
@@ -203,6 +204,9 @@ class World:
             case Comment():
                 self.change(comments={**self.state.comments, thing.id: thing})
             case Run():
+                old = self.state.runs.get(thing.id)
+                if old is None or (old.status, old.cancelled) != (thing.status, thing.cancelled):
+                    thing = replace(thing, updated_at=self.now)
                 self.change(runs={**self.state.runs, thing.id: thing})
             case Artifact():
                 self.change(artifacts={**self.state.artifacts, thing.id: thing})
@@ -316,6 +320,7 @@ class World:
             workflow=workflow,
             created_at=self.now,
             started_at=self.now,
+            updated_at=self.now,
             inputs=inputs,
             stuck=stuck,
         )
