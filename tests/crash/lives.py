@@ -52,6 +52,7 @@ def hand_off_without_publish(world: Played) -> None:
 def machine_dies(world: Played) -> None:
     (run,) = world.open_runs()
     world.end(run, "failure")
+    world.pass_time(minutes=1)  # until then it may have left a hand-off
 
 
 def nobody(_world: Played) -> None:
