@@ -123,9 +123,9 @@ class Schedule:
         """Somebody does something."""
         return act(self)
 
-    def answered(self, asked: tuple[str, str, Json, Json], status: int, answer: Json) -> None:
-        """A request (method, URL, parameters, body) reached GitHub and was answered from what is
-        true now."""
+    def answered(self, asked: tuple[str, str, Json, Json], status: int, said: str) -> None:
+        """A request (method, URL, parameters, body) reached GitHub and was answered, in JSON, from
+        what is true now."""
 
     def pushed(self, moves: Mapping[str, tuple[str, str]], *, moved: bool) -> None:
         """A push reached GitHub."""
