@@ -59,7 +59,6 @@ def tally(seeds: range) -> Tally:
 @contextmanager
 def _collected_after() -> Iterator[None]:
     """What a schedule leaves in cycles is 100 kB: looking for them meanwhile costs more."""
-    gc.collect()
     gc.disable()
     try:
         yield
@@ -114,4 +113,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     tempfile.tempdir = MEMORY if Path(MEMORY).is_dir() else None
+    gc.freeze()  # the program itself
     sys.exit(main())
