@@ -53,8 +53,8 @@ class SimClient(Client):
     def _exchange(
         self, method: str, url: str, parameters: dict[str, Any], body: Json
     ) -> tuple[int, str]:
-        query = body["query"].strip() if url == ADDRESS.graphql else ""
-        name = query.split("(")[0].split("{")[0].strip()
+        query = body["query"].lstrip() if url == ADDRESS.graphql else ""
+        name = query.partition("{")[0].partition("(")[0].strip()
         what = name or f"{method} {url.removeprefix(ROOT) or '/'}"
         writes = name.startswith("mutation") if query else method != "GET"
         process = self.process

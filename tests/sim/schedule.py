@@ -186,7 +186,7 @@ class Schedule:
     def pass_time(self, amount: timedelta) -> None:
         before = self.world.now
         self.world.advance(amount)
-        self.note(f"{amount} pass: {self.world.now:%d %H:%M:%S}")
+        self.note(f"{amount} pass: {self.world.now.isoformat(' ', 'seconds')[8:19]}")
         if before.hour != self.world.now.hour:
             self.wake("the schedule")
         for process in list(self.processes):
