@@ -118,7 +118,20 @@ def _asked(query: str) -> Asked:
 
 
 def sweep(world: World, state: State, query: str) -> str:
-    """Of `Sweep` and `Details`: each alias with all that is known of what it names."""
+    """Of `Sweep` and `Details`: each alias with all that is known of what it names. What is asked
+    twice of the very same state has the same answer; where an old one is shown, the base branch
+    is today's."""
+    if state is not world.state:
+        return _sweep(world, state, query)
+    if world.shown[0] is not state:
+        world.shown = (state, {})
+    known = world.shown[1]
+    if query not in known:
+        known[query] = _sweep(world, state, query)
+    return known[query]
+
+
+def _sweep(world: World, state: State, query: str) -> str:
     asked = _asked(query.partition("\nfragment ")[0])
     answer = {"defaultBranchRef": '{"name": "main"}'}
     if asked.listed:
