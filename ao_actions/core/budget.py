@@ -106,4 +106,4 @@ def settled(fleet: Fleet, claim: Claim, spent: Spent | None) -> Fleet:
 
 
 def _day(at: datetime) -> str:
-    return f"{at:%Y-%m-%d}"
+    return at.date().isoformat()

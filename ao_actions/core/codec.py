@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -25,7 +25,7 @@ class DecodeError(ValueError):
 def encode(value: Any) -> Any:
     """A record (or any value in one) as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        return {name: encode(getattr(value, name)) for name in _needed(type(value))}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Enum):
@@ -46,24 +46,31 @@ def decode(kind: type[T], value: Any) -> T:
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:
+    form, inner = _form(kind)
+    return form(inner, value, where)
+
+
+@cache
+def _form(kind: Any) -> tuple[Callable[[Any, Any, str], Any], Any]:
+    """What decodes a value of this kind, and the kind of what is in it."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _decode(next(a for a in get_args(kind) if a is not type(None)), value, where)
+        return _optional, next(a for a in get_args(kind) if a is not type(None))
     if origin is tuple:
-        return tuple(_items(get_args(kind)[0], value, where))
+        return _items, get_args(kind)[0]
     if origin is not None:
-        return _mapping(get_args(kind)[1], value, where)
-    if is_dataclass(kind):
-        return _record(kind, value, where)
-    return _scalar(kind, value, where)
+        return _mapping, get_args(kind)[1]
+    return (_record if is_dataclass(kind) else _scalar), kind
 
 
-def _items(kind: Any, value: Any, where: str) -> list[Any]:
+def _optional(kind: Any, value: Any, where: str) -> Any:
+    return None if value is None else _decode(kind, value, where)
+
+
+def _items(kind: Any, value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise DecodeError(f"{where}: a list is wanted")
-    return [_decode(kind, item, f"{where}[{index}]") for index, item in enumerate(value)]
+    return tuple(_decode(kind, item, f"{where}[{index}]") for index, item in enumerate(value))
 
 
 def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
@@ -84,11 +91,19 @@ def _record(kind: Any, value: Any, where: str) -> Any:
         for name, hint in hints.items()
         if name in value
     }
-    for field in fields(kind):
-        required = field.default is MISSING and field.default_factory is MISSING
-        if required and field.name not in given:
-            raise DecodeError(f"{where}.{field.name}: missing")
+    for name, required in _needed(kind).items():
+        if required and name not in given:
+            raise DecodeError(f"{where}.{name}: missing")
     return kind(**given)
+
+
+@cache
+def _needed(kind: Any) -> dict[str, bool]:
+    """The fields, and whether a record must have them."""
+    return {
+        field.name: field.default is MISSING and field.default_factory is MISSING
+        for field in fields(kind)
+    }
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 MOST = 5  # commands of one comment; who has more to say can say it again
@@ -54,11 +55,13 @@ FORMS = {
 }
 
 
+@lru_cache(maxsize=512)  # many questions of one pass read the same comments
 def parse(body: str) -> tuple[Command, ...]:
     """The commands of a comment, in their order; words that do not exist among them."""
     return tuple(c for line in _spoken(body) if (c := _command(line)) is not None)[:MOST]
 
 
+@lru_cache(maxsize=512)
 def remains(body: str) -> bool:
     """Whether the comment says anything besides its commands."""
     spoken = {line for line in _spoken(body) if _command(line) is not None}

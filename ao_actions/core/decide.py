@@ -26,7 +26,10 @@ from ao_actions.core.model import Outcome, Phase, Reply, TaskRecord
 from ao_actions.core.observed import Comment, Pull, ReviewComment, Run, Snapshot, Task
 from ao_actions.core.phase import Verdict, out_of_budget, restarted, waits_for_agent
 from ao_actions.core.policy import Policy
+from ao_actions.core.runs import run_of
 from ao_actions.core.tasks import tasks, verdicts
+
+Judged = tuple[tuple[Task, Verdict], ...]  # the tasks with their phases
 
 MAX_RERUNS = 2
 _OVER = (Phase.DONE, Phase.WITHDRAWN)
@@ -46,24 +49,37 @@ def decide(snapshot: Snapshot, policy: Policy) -> tuple[actions.Action, ...]:
     planned: list[actions.Transition] = []
     told, after = orders.obeyed(snapshot, policy)
     planned += told
-    for task, verdict in verdicts(after, policy, live=True):
+    judged, seen = verdicts(after, policy), after
+    for task, verdict in judged:
+        if task.record is None:
+            continue
         if verdict.phase in _OVER:
             farewells += _farewell(task, verdict, after, policy)
             thanks += orders.acknowledgements(task)
         for transition in _settle(task, verdict, policy):
             planned.append(transition)
             after = _apply(after, transition, policy)
-    for claim in _claims(after, policy):
+    judged, seen = _again(judged, seen, after, policy)
+    for claim in _claims(judged, after, policy):
         planned.append(claim)
         after = _apply(after, claim, policy)
-    for account in _accounts(after, policy):
+    judged, seen = _again(judged, seen, after, policy)
+    for account in _accounts(judged, policy):
         planned.append(account)
         after = _apply(after, account, policy)
     if planned:
         for note in _notes(after, policy):
             planned.append(note)
             after = _apply(after, note, policy)
-    return (*farewells, *planned, *thanks, *_effects(snapshot, after, policy))
+    judged, _ = _again(judged, seen, after, policy)
+    return (*farewells, *planned, *thanks, *_effects(judged, snapshot, after, policy))
+
+
+def _again(
+    judged: Judged, seen: Snapshot, after: Snapshot, policy: Policy
+) -> tuple[Judged, Snapshot]:
+    """The tasks with their phases as they are now, judged again only if something was done."""
+    return (judged if seen is after else verdicts(after, policy)), after
 
 
 def _apply(snapshot: Snapshot, transition: actions.Transition, policy: Policy) -> Snapshot:
@@ -146,13 +162,13 @@ def _salvage_or_release(
     )
 
 
-def _claims(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
+def _claims(judged: Judged, snapshot: Snapshot, policy: Policy) -> Iterator[actions.Claim]:
     """Claims for the free slots, best task first."""
     free = policy.max_parallel - snapshot.book.live_claims()
     if free <= 0:
         return
     queue = sorted(
-        (pair for pair in verdicts(snapshot, policy) if pair[1].phase in selection.CLAIMABLE),
+        (pair for pair in judged if pair[1].phase in selection.CLAIMABLE),
         key=lambda pair: selection.order(pair[0], policy),
     )
     for task, verdict in queue:
@@ -222,9 +238,11 @@ def _head(task: Task) -> str:
     return task.branch_head or (task.pull.head if task.pull else "")
 
 
-def _accounts(snapshot: Snapshot, policy: Policy) -> Iterator[actions.Tell]:
+def _accounts(judged: Judged, policy: Policy) -> Iterator[actions.Tell]:
     """One for each budget that is spent, when it is."""
-    for task in tasks(snapshot, policy, live=True):
+    for task, verdict in judged:
+        if verdict.phase is not Phase.NEEDS_HUMAN:
+            continue
         record, spent = task.record, out_of_budget(task, policy)
         if record is None or spent is None:
             continue
@@ -277,13 +295,16 @@ def _answered(task: Task, record: TaskRecord) -> tuple[str, ...]:
 # ---- effects -------------------------------------------------------------------------------
 
 
-def _effects(before: Snapshot, after: Snapshot, policy: Policy) -> Iterator[actions.Effect]:
-    runs = {task.issue.number: task.run for task in tasks(before, policy, live=True)}
-    for task, verdict in verdicts(after, policy, live=True):
+def _effects(
+    judged: Judged, before: Snapshot, after: Snapshot, policy: Policy
+) -> Iterator[actions.Effect]:
+    for task, verdict in judged:
         record = task.record
-        assert record is not None  # noqa: S101 - a live task has one
+        if record is None:
+            continue
         old = before.book.tasks.get(record.issue)
-        yield from _run_effects(task, record, old, runs.get(record.issue), policy)
+        run = run_of(before.runs or (), old) if old else None
+        yield from _run_effects(task, record, old, run, policy)
         yield from _rerun_effects(record, old)
         if record.attempts and task.now - record.attempts[-1].ended_at >= policy.publish_grace:
             yield from _opening(record, verdict, after.default_branch, policy)

@@ -16,6 +16,7 @@ from ao_actions.core.observed import Comment, Pull, Review, ReviewComment, Task,
 from ao_actions.core.policy import Policy
 
 REPLY_MARK = "<!-- ao:reply {item} -->"
+_MARKED = REPLY_MARK.partition("{")[0]
 
 
 # ---- keys ----------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ def is_ours(comment: ReviewComment | Comment, handled: frozenset[str]) -> bool:
     The mark alone proves nothing (anybody can type it), the account alone neither (a human
     may run the program under their own name).
     """
-    if not comment.ours:
+    if not comment.ours or not comment.body.startswith(_MARKED):
         return False
     return any(comment.body.startswith(REPLY_MARK.format(item=item)) for item in handled)
 

@@ -114,10 +114,12 @@ def _unacknowledged(task: Task) -> Iterator[Order]:
             said.number,
             said.author,
             said.edited_at or said.created_at,
-            commands.parse(said.body),
+            given,
         )
         for said in task.comments
-        if not said.reacted and not feedback.is_ours(said, handled)
+        if not said.reacted
+        and (given := commands.parse(said.body))
+        and not feedback.is_ours(said, handled)
     ]
     if pull is not None:
         found += [
@@ -127,12 +129,12 @@ def _unacknowledged(task: Task) -> Iterator[Order]:
                 pull.number,
                 review.author,
                 review.edited_at or review.submitted_at,
-                commands.parse(review.body),
+                given,
             )
             for review in pull.reviews
-            if not review.reacted
+            if not review.reacted and (given := commands.parse(review.body))
         ]
-    yield from sorted((order for order in found if order.commands), key=lambda order: order.at)
+    yield from sorted(found, key=lambda order: order.at)
 
 
 def _done(task: Task, order: Order, policy: Policy) -> actions.Obey | actions.Tell | None:

@@ -138,6 +138,10 @@ def _turn(name: str, record: TaskRecord | None, fleet: Fleet, now: datetime) -> 
     return Turn(agent=name, at=max(own or now, now))
 
 
+def has_met_limit(record: TaskRecord | None) -> bool:
+    return record is not None and any(attempt.limit for attempt in record.attempts)
+
+
 def _own_wait(record: TaskRecord, agent: str) -> datetime | None:
     """How long a limit that was read from text alone keeps the agent from this task."""
     with_agent = [attempt for attempt in record.attempts if attempt.agent == agent]

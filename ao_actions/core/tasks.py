@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,8 +19,7 @@ def tasks(snapshot: Snapshot, policy: Policy, *, live: bool = False) -> tuple[Ta
     issues = (snapshot.issues[number] for number in sorted(numbers) if number in snapshot.issues)
     opens = budget.day_opens(snapshot.book.fleet, policy, snapshot.now)
     trusted = {**snapshot.trusted, **dict.fromkeys(policy.bots, True)}
-    snapshot = replace(snapshot, trusted=trusted)
-    found = [_task(snapshot, issue, policy, opens) for issue in issues]
+    found = [_task(snapshot, issue, policy, opens, trusted) for issue in issues]
     return tuple(_in_line(found, snapshot, policy))
 
 
@@ -36,11 +36,18 @@ def _in_line(found: list[Task], snapshot: Snapshot, policy: Policy) -> list[Task
     return [replace(task, turn=turns.get(task.issue.number, task.turn)) for task in found]
 
 
-def _task(snapshot: Snapshot, issue: Issue, policy: Policy, opens: datetime | None) -> Task:
+def _task(
+    snapshot: Snapshot,
+    issue: Issue,
+    policy: Policy,
+    opens: datetime | None,
+    trusted: Mapping[str, bool],
+) -> Task:
     record = snapshot.book.tasks.get(issue.number)
     claim = record.claim if record else None
     fleet = snapshot.book.fleet
-    turn = pauses.turn(record, fleet, policy, snapshot.now) if record or fleet.paused else None
+    limited = fleet.paused or pauses.has_met_limit(record)
+    turn = pauses.turn(record, fleet, policy, snapshot.now) if limited else None
     return Task(
         now=snapshot.now,
         issue=issue,
@@ -51,7 +58,7 @@ def _task(snapshot: Snapshot, issue: Issue, policy: Policy, opens: datetime | No
         run=run_of(snapshot.runs or (), record) if record and claim else None,
         runs_known=snapshot.runs is not None,
         comments=snapshot.comments.get(issue.number, ()) if record else (),
-        trusted=snapshot.trusted,
+        trusted=trusted,
         day_opens=opens,
         turn=turn if turn and turn.at > snapshot.now else None,
     )

@@ -35,6 +35,8 @@ _BLANK = dict.fromkeys(
 
 def visible(text: str) -> str:
     """Text without control, invisible and direction-changing characters; lines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_BLANK)
     hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in hidden)

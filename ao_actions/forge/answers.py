@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 TOO_SOON = (403, 429)
 FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
@@ -25,12 +27,18 @@ _WENT_WRONG = re.compile(
 Json = Any
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True)
+class Answer:
     """`status` 0: none came, `text` says why. Names of `headers` are in lower case."""
 
     status: int
     text: str
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def json(self) -> Json:
+        """:raises ValueError: it is none, :raises RecursionError: it is too deep"""
+        return json.loads(self.text)
 
 
 def unsure(answer: Answer) -> bool:
@@ -41,7 +49,7 @@ def unsure(answer: Answer) -> bool:
     if answer.status >= 400 or not answer.text:
         return False
     try:
-        body = json.loads(answer.text)
+        body = answer.json
     except (ValueError, RecursionError):
         return True
     return any(
@@ -85,7 +93,7 @@ def _is_limit(answer: Answer) -> bool:
     if answer.status != 200 or "RATE_LIMIT" not in answer.text[:2000]:
         return False
     try:
-        body = json.loads(answer.text)
+        body = answer.json
     except (ValueError, RecursionError):
         return False
     return any(error.get("type") in _LIMITED for error in errors(body))

@@ -390,7 +390,7 @@ def _json(verb: str, url: str, answer: Answer) -> Json:
     if not answer.text:
         return {}
     try:
-        return json.loads(answer.text)
+        return answer.json
     except (ValueError, RecursionError):
         raise ForgeError(
             f"{verb} {url}: GitHub answered with something that is not JSON: {answer.text[:80]!r}",

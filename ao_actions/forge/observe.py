@@ -7,6 +7,7 @@ issue, pull request and branch; plus one REST list of runs while claims are live
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from ao_actions.forge.client import Client
 WORK_WORKFLOW = "ao-work.yml"
 RECONCILE_WORKFLOW = "ao-reconcile.yml"
 REVIEW_WORKFLOW = nodes.REVIEW_WORKFLOW
+_SPREAD = re.compile(r"\.\.\.(\w+)")
 ALIASES = 40  # live tasks per query, so that no query grows beyond GitHub's node limits
 
 
@@ -171,13 +173,13 @@ def _repository(client: Client, query: str, variables: Mapping[str, Any]) -> dic
 
 def _with_fragments(query: str, file: str) -> str:
     """The query with the fragments that it uses (an unused one is an error to GitHub)."""
-    fragments = _fragments(file)
-    for _ in fragments:  # a fragment may be used by another
-        used = [
-            part for name, part in fragments.items() if f"...{name}" in query and part not in query
-        ]
-        query = "\n".join([query, *used])
-    return query
+    fragments, used = _fragments(file), dict[str, str]()
+    named = _SPREAD.findall(query)
+    for name in named:
+        if name not in used:
+            used[name] = fragments[name]
+            named += _SPREAD.findall(fragments[name])  # a fragment may be used by another
+    return "\n".join([query, *used.values()])
 
 
 @cache

@@ -6,9 +6,12 @@ is missing is a loud KeyError.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from tests.sim.world import (
     BOT,
@@ -18,6 +21,7 @@ from tests.sim.world import (
     WORK,
     WRITERS,
     Comment,
+    Commit,
     Issue,
     Pull,
     Review,
@@ -36,7 +40,8 @@ PASSED, FAILED = "success", "failure"
 
 
 def time(at: datetime | None) -> str | None:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
+    """All times of the world are in UTC."""
+    return f"{at.isoformat()[:19]}Z" if at else None
 
 
 def user(login: str) -> Json:
@@ -56,53 +61,137 @@ def _author(login: str) -> Json:
 
 
 # ---- GraphQL -------------------------------------------------------------------------------
+#
+# A sweep shows nearly all that there is, again and again, so it is put together as text: what
+# hangs on one immutable thing alone is written once for that thing.
+
+T = TypeVar("T")
+KEPT = 10_000  # things whose text is kept
 
 
-def sweep(world: World, state: State, query: str) -> Json:
-    """Of `Sweep` and `Details`: each alias with all that is known of what it names."""
-    details = query.startswith("query Details")
-    answer: Json = {"defaultBranchRef": {"name": "main"}}
-    if "issues(labels" in query:
+def _once(show: Callable[[T], Json]) -> Callable[[T], str]:
+    """The JSON text of a thing; the very same thing has the same one."""
+    known: dict[int, tuple[T, str]] = {}
+
+    def shown(thing: T) -> str:
+        found = known.get(id(thing))
+        if found is None:
+            if len(known) >= KEPT:
+                known.clear()
+            found = known[id(thing)] = (thing, json.dumps(show(thing)))
+        return found[1]
+
+    return shown
+
+
+def _object(parts: Mapping[str, str], begun: str = "") -> str:
+    """An object of parts that are JSON already, after those of another one."""
+    more = ", ".join([f'"{name}": {part}' for name, part in parts.items()])
+    return f"{begun[:-1]}, {more}}}" if begun else f"{{{more}}}"
+
+
+def _nodes(items: Iterable[str]) -> str:
+    return f'{{"nodes": [{", ".join(items)}]}}'
+
+
+class Asked(NamedTuple):
+    """What a query asks for, with its aliases."""
+
+    details: bool
+    listed: bool
+    tasks: tuple[int, ...]
+    branches: tuple[tuple[int, str], ...]
+    earlier: tuple[tuple[str, str], ...]
+    pulls: tuple[tuple[str, int], ...]
+
+
+@lru_cache(maxsize=4096)
+def _asked(query: str) -> Asked:
+    return Asked(
+        details=query.startswith("query Details"),
+        listed="issues(labels" in query,
+        tasks=tuple(map(int, _TASK.findall(query))),
+        branches=tuple((int(number), branch) for number, branch in _BRANCH.findall(query)),
+        earlier=tuple(_EARLIER.findall(query)),
+        pulls=tuple((alias, int(number)) for alias, number in _PULL.findall(query)),
+    )
+
+
+def sweep(world: World, state: State, query: str) -> str:
+    """Of `Sweep` and `Details`: each alias with all that is known of what it names. What is asked
+    twice of the very same state has the same answer; where an old one is shown, the base branch
+    is today's."""
+    if state is not world.state:
+        return _sweep(world, state, query)
+    if world.shown[0] is not state:
+        world.shown = (state, {})
+    known = world.shown[1]
+    if query not in known:
+        known[query] = _sweep(world, state, query)
+    return known[query]
+
+
+def _sweep(world: World, state: State, query: str) -> str:
+    asked = _asked(query.partition("\nfragment ")[0])
+    answer = {"defaultBranchRef": '{"name": "main"}'}
+    if asked.listed:
         nodes = [
             _issue(state, issue)
             for issue in state.issues.values()
             if issue.is_open and READY in issue.labels
         ]
-        answer["issues"] = {"pageInfo": {"hasNextPage": False}, "nodes": nodes}
-    for number in map(int, _TASK.findall(query)):
+        answer["issues"] = _object({"pageInfo": '{"hasNextPage": false}'}, _nodes(nodes))
+    for number in asked.tasks:
         issue = state.issues.get(number)
-        answer[f"t{number}"] = _issue(state, issue) if issue else None
-    for number, branch in _BRANCH.findall(query):
-        answer |= _branch(world, state, int(number), branch)
-    for alias, branch in _EARLIER.findall(query):
+        answer[f"t{number}"] = _issue(state, issue) if issue else "null"
+    for number, branch in asked.branches:
+        answer |= _branch(world, state, number, branch)
+    for alias, branch in asked.earlier:
         found = [{"number": p.number} for p in _of(state, branch) if p.state == "OPEN"]
         there = f"refs/heads/{branch}" in state.refs
-        answer[alias] = {"associatedPullRequests": {"nodes": found}} if there else None
-    for alias, number in _PULL.findall(query):
-        pull = state.pulls.get(int(number))
-        answer[f"p{alias}"] = _pull(world, state, pull, details=details) if pull else None
-    return answer
+        answer[alias] = json.dumps({"associatedPullRequests": {"nodes": found}} if there else None)
+    for alias, number in asked.pulls:
+        pull = state.pulls.get(number)
+        answer[f"p{alias}"] = _pull(world, state, pull, details=asked.details) if pull else "null"
+    return _object(answer)
 
 
-def _branch(world: World, state: State, number: int, branch: str) -> Json:
+def _branch(world: World, state: State, number: int, branch: str) -> dict[str, str]:
     pulls = _of(state, branch)
-    ended = [
-        {"number": p.number, "url": f"{WEB}/pull/{p.number}", "state": p.state}
-        | {"isCrossRepository": False}
-        for p in pulls[-10:]
-    ]
     oid = state.refs.get(f"refs/heads/{branch}")
     found = [_pull(world, state, pulls[-1])] if pulls and oid else []
-    ref = {"target": {"oid": oid}, "associatedPullRequests": {"nodes": found}} if oid else None
-    return {f"p{number}": {"nodes": ended}, f"b{number}": ref}
+    parts = {"target": f'{{"oid": "{oid}"}}', "associatedPullRequests": _nodes(found)}
+    return {
+        f"p{number}": _nodes(map(_ended, pulls[-10:])),
+        f"b{number}": _object(parts) if oid else "null",
+    }
+
+
+@_once
+def _ended(pull: Pull) -> Json:
+    return {
+        "number": pull.number,
+        "url": f"{WEB}/pull/{pull.number}",
+        "state": pull.state,
+        "isCrossRepository": False,
+    }
 
 
 def _of(state: State, branch: str) -> list[Pull]:
     return [pull for pull in state.pulls.values() if pull.branch == branch]
 
 
-def _issue(state: State, issue: Issue) -> Json:
+def _issue(state: State, issue: Issue) -> str:
     closing = [pull for pull in state.pulls.values() if pull.issue == issue.number]
+    parts = {
+        "comments": _nodes(_comments(state, issue.number)),
+        "closedByPullRequestsReferences": _nodes(map(_closing, closing)),
+    }
+    return _object(parts, _issue_itself(issue))
+
+
+@_once
+def _issue_itself(issue: Issue) -> Json:
     labelled = [
         {"createdAt": time(at), "actor": _author(who), "label": {"name": name}}
         for at, who, name in issue.labelled
@@ -122,19 +211,17 @@ def _issue(state: State, issue: Issue) -> Json:
         "editor": _author(edited[1]) if edited else None,
         "timelineItems": {"nodes": labelled},
         "reopened": {"nodes": reopened},
-        "comments": {"nodes": _comments(state, issue.number)},
-        "closedByPullRequestsReferences": {
-            "nodes": [
-                {"number": p.number, "state": p.state, "mergedAt": time(p.merged_at)}
-                for p in closing
-            ]
-        },
         "blockedBy": {"nodes": []},
     }
 
 
-def _comments(state: State, number: int) -> list[Json]:
-    return [_comment(c) for c in state.comments.values() if c.number == number][-50:]
+@_once
+def _closing(pull: Pull) -> Json:
+    return {"number": pull.number, "state": pull.state, "mergedAt": time(pull.merged_at)}
+
+
+def _comments(state: State, number: int) -> list[str]:
+    return [_comment_text(c) for c in state.comments.values() if c.number == number][-50:]
 
 
 def _comment(comment: Comment) -> Json:
@@ -149,6 +236,9 @@ def _comment(comment: Comment) -> Json:
         "author": _author(comment.author),
         "reactionGroups": _reactions(comment.reactions),
     }
+
+
+_comment_text = _once(_comment)
 
 
 def _reactions(reactions: tuple[str, ...]) -> Json:
@@ -168,10 +258,20 @@ def _review(review: Review) -> Json:
     }
 
 
-def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> Json:
+def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> str:
     """The sweep asks for the head alone, the details for the newest commits, oldest first."""
     commits = _newest(world, pull) if details else [pull.head]
     mergeable = "CONFLICTING" if world.conflicting(pull) else "MERGEABLE"
+    parts = {
+        "mergeable": f'"{mergeable}"' if pull.state == "OPEN" else '"UNKNOWN"',
+        "comments": _nodes(_comments(state, pull.number)[-30:]),
+        "commits": _nodes(_object({"commit": _commit(world, state, oid)}) for oid in commits),
+    }
+    return _object(parts, _pull_itself(pull))
+
+
+@_once
+def _pull_itself(pull: Pull) -> Json:
     return {
         "number": pull.number,
         "url": f"{WEB}/pull/{pull.number}",
@@ -180,14 +280,12 @@ def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> J
         "author": _author(pull.author),
         "headRefOid": pull.head,
         "baseRefName": "main",
-        "mergeable": mergeable if pull.state == "OPEN" else "UNKNOWN",
         "reviewDecision": _decision(pull),
         "assignees": {"nodes": [{"login": login} for login in pull.assignees]},
         "reviewRequests": {
             "nodes": [{"requestedReviewer": {"login": login}} for login in pull.requested]
         },
         "reviews": {"nodes": [_review(review) for review in pull.reviews][-30:]},
-        "comments": {"nodes": _comments(state, pull.number)[-30:]},
         "reviewThreads": {
             "nodes": [
                 {"id": t.id, "isResolved": t.resolved, "path": "src/code.py", "line": 1}
@@ -196,7 +294,6 @@ def _pull(world: World, state: State, pull: Pull, *, details: bool = False) -> J
             ]
         },
         "files": {"nodes": [{"path": "src/code.py"}]},
-        "commits": {"nodes": [{"commit": _commit(world, state, oid)} for oid in commits]},
     }
 
 
@@ -219,26 +316,31 @@ def _newest(world: World, pull: Pull) -> list[str]:
     return found[::-1]
 
 
-def _commit(world: World, state: State, oid: str) -> Json:
-    commit = world.commits[oid]
+def _commit(world: World, state: State, oid: str) -> str:
     ci = next(
         (r for r in reversed(state.runs.values()) if r.workflow == CI and r.head == oid), None
     )
+    rollup = _object({"contexts": _nodes([_check(ci)])}) if ci and _has_job(ci) else "null"
+    parts = {"checkSuites": _nodes([_suite(ci)] if ci else []), "statusCheckRollup": rollup}
+    return _object(parts, _commit_itself(world.commits[oid]))
+
+
+@_once
+def _commit_itself(commit: Commit) -> Json:
     return {
-        "oid": oid,
+        "oid": commit.oid,
         "committedDate": time(commit.at),
         "messageHeadline": commit.message.split("\n")[0],
         "committer": {"email": f"{commit.author}@example.com"},
         "parents": {"nodes": [{"oid": parent} for parent in commit.parents]},
-        "checkSuites": {"nodes": [_suite(ci)] if ci else []},
-        "statusCheckRollup": {"contexts": {"nodes": [_check(ci)]}} if _has_job(ci) else None,
     }
 
 
-def _has_job(ci: Run | None) -> bool:
-    return ci is not None and ci.conclusion != "action_required"
+def _has_job(ci: Run) -> bool:
+    return ci.conclusion != "action_required"
 
 
+@_once
 def _suite(ci: Run) -> Json:
     return {
         "status": ci.status.upper(),
@@ -252,8 +354,8 @@ def _workflow(ci: Run) -> Json:
     return {"databaseId": ci.id, "workflow": {"resourcePath": f"/acme/widgets/actions/{CI}"}}
 
 
-def _check(ci: Run | None) -> Json:
-    assert ci is not None
+@_once
+def _check(ci: Run) -> Json:
     return {
         "__typename": "CheckRun",
         "databaseId": ci.id + 100_000,
@@ -269,10 +371,10 @@ def _check(ci: Run | None) -> Json:
     }
 
 
-def red(world: World, state: State, number: int) -> Json:
-    pull = state.pulls[number]
-    commits = {"nodes": [{"commit": _commit(world, state, pull.head)}]}
-    return {"pullRequest": {"baseRef": {"target": {}}, "commits": commits}}
+def red(world: World, state: State, number: int) -> str:
+    commit = _object({"commit": _commit(world, state, state.pulls[number].head)})
+    pull = {"baseRef": '{"target": {}}', "commits": _nodes([commit])}
+    return _object({"pullRequest": _object(pull)})
 
 
 def thread(state: State, name: str) -> Json:

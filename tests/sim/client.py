@@ -53,8 +53,8 @@ class SimClient(Client):
     def _exchange(
         self, method: str, url: str, parameters: dict[str, Any], body: Json
     ) -> tuple[int, str]:
-        query = body["query"].strip() if url == ADDRESS.graphql else ""
-        name = query.split("(")[0].split("{")[0].strip()
+        query = body["query"].lstrip() if url == ADDRESS.graphql else ""
+        name = query.partition("{")[0].partition("(")[0].strip()
         what = name or f"{method} {url.removeprefix(ROOT) or '/'}"
         writes = name.startswith("mutation") if query else method != "GET"
         process = self.process
@@ -79,7 +79,7 @@ class SimClient(Client):
         state = world.seconds_ago(schedule.chooser.pick(LAGS)) if fault == "stale" else world.state
         if query:
             data = _graphql(process, state, name, query, body["variables"])
-            status, answer = 200, {"data": data}
+            status, said = 200, f'{{"data": {data}}}'
         else:
             path = url.removeprefix(ROOT).strip("/")
             parts = path.split("/")
@@ -88,8 +88,9 @@ class SimClient(Client):
             else:
                 answer = _get(process, state, parts, parameters)
                 status = 404 if answer is None else 200
+            said = json.dumps(answer)
         if fault != "stale":
-            schedule.answered((method, url, parameters, body), status, answer)
+            schedule.answered((method, url, parameters, body), status, said)
         if writes:
             schedule.laws.wrote(process, what, body, status)
         else:
@@ -97,7 +98,7 @@ class SimClient(Client):
         if fault in ("500 after", "lost after"):
             process.unsure.add(key)
             return (502, "{}") if fault == "500 after" else (0, "ReadTimeout")
-        return status, json.dumps(answer)
+        return status, said
 
     def _chunks(self, path: str) -> Iterator[bytes]:
         self.process.step(f"GET {path}")
@@ -120,30 +121,31 @@ class SimClient(Client):
 
 def _graphql(
     process: Process, state: State, name: str, query: str, variables: Mapping[str, Any]
-) -> Json:
+) -> str:
+    """The JSON of its `data`."""
     world = process.schedule.world
     match name.split()[1]:
         case "Sweep":
             process.saw, process.saw_at = state, world.now
             process.details.clear()
             process.shortsighted |= state is not world.state
-            return {"repository": answers.sweep(world, state, query)}
+            return f'{{"repository": {answers.sweep(world, state, query)}}}'
         case "Details":
             process.details.append(state)
-            return {"repository": answers.sweep(world, state, query)}
+            return f'{{"repository": {answers.sweep(world, state, query)}}}'
         case "Viewer":
-            return {"viewer": {"login": answers.user(BOT)["login"]}}
+            return json.dumps({"viewer": {"login": answers.user(BOT)["login"]}})
         case "Red":
-            return {"repository": answers.red(world, state, variables["number"])}
+            return f'{{"repository": {answers.red(world, state, variables["number"])}}}'
         case "Thread":
-            return answers.thread(state, variables["id"])
+            return json.dumps(answers.thread(state, variables["id"]))
         case "Reply":
-            return {"addPullRequestReviewThreadReply": _reply(world, variables)}
+            return json.dumps({"addPullRequestReviewThreadReply": _reply(world, variables)})
         case "Resolve":
             _change_thread(world, variables["id"], resolved=True)
-            return {"resolveReviewThread": {"thread": {"isResolved": True}}}
+            return json.dumps({"resolveReviewThread": {"thread": {"isResolved": True}}})
         case "React":
-            return {"addReaction": _react(world, variables)}
+            return json.dumps({"addReaction": _react(world, variables)})
     raise AssertionError(query)
 
 

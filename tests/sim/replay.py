@@ -85,8 +85,9 @@ class Replayed(Schedule):
 
     # ---- what programs do ------------------------------------------------------------------
 
-    def answered(self, asked: tuple[str, str, Json, Json], status: int, answer: Json) -> None:
+    def answered(self, asked: tuple[str, str, Json, Json], status: int, said: str) -> None:
         method, url, parameters, body = asked
+        answer = json.loads(said)
         if url == "/rate_limit":  # asked for its date alone
             return
         path = "graphql" if url == ADDRESS.graphql else url.removeprefix(ROOT).strip("/")
@@ -95,10 +96,10 @@ class Replayed(Schedule):
             return
         if (method, path, status) == ("POST", "pulls", 201):
             self.twin.repo.next_number = answer["number"]
-        said, real = self.twin.ask(BOT, method, path, parameters, body)
+        other, real = self.twin.ask(BOT, method, path, parameters, body)
         what = f"{method} {path} {json.dumps(body)[:300]}"
-        if said != status or ("errors" in real) != ("errors" in answer):
-            raise Different(f"{what}: {status}, on the local GitHub {said} {real}")
+        if other != status or ("errors" in real) != ("errors" in answer):
+            raise Different(f"{what}: {status}, on the local GitHub {other} {real}")
         if status < 400:
             self._learn(method, path, body, answer, real)
             compare(answer, self.twin.told(real), what, whole=path != "graphql")

@@ -123,9 +123,9 @@ class Schedule:
         """Somebody does something."""
         return act(self)
 
-    def answered(self, asked: tuple[str, str, Json, Json], status: int, answer: Json) -> None:
-        """A request (method, URL, parameters, body) reached GitHub and was answered from what is
-        true now."""
+    def answered(self, asked: tuple[str, str, Json, Json], status: int, said: str) -> None:
+        """A request (method, URL, parameters, body) reached GitHub and was answered, in JSON, from
+        what is true now."""
 
     def pushed(self, moves: Mapping[str, tuple[str, str]], *, moved: bool) -> None:
         """A push reached GitHub."""
@@ -186,7 +186,7 @@ class Schedule:
     def pass_time(self, amount: timedelta) -> None:
         before = self.world.now
         self.world.advance(amount)
-        self.note(f"{amount} pass: {self.world.now:%d %H:%M:%S}")
+        self.note(f"{amount} pass: {self.world.now.isoformat(' ', 'seconds')[8:19]}")
         if before.hour != self.world.now.hour:
             self.wake("the schedule")
         for process in list(self.processes):

@@ -162,6 +162,7 @@ class World:
         self.commits: dict[str, Commit] = {}
         self.past: list[tuple[datetime, State]] = []
         self.numbers = 0
+        self.shown: tuple[State, dict[str, str]] = (self.state, {})  # see answers.sweep
         self.woke: Callable[[str], None] = lambda _why: None
         self.new_head: Callable[[str], None] = lambda _oid: None
         self.refs_moved: Callable[[Any, Mapping[str, tuple[str, str]]], None] = lambda _w, _m: None
