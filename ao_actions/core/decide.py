@@ -207,7 +207,7 @@ def _claim(
         branch=branch,
         head="" if fresh else _head(task),
         base=task.pull.base if task.pull else snapshot.default_branch,
-        owner=_owner(task, old),
+        owner=selection.owner(task, snapshot),
         round=round_,
         items=feedback.items_for(task, verdict.phase),
         failures=checks.for_agent(task, policy) if verdict.phase is Phase.CI_FAILED else (),
@@ -220,16 +220,6 @@ def _claim(
 
 def _why(verdict: Verdict, although: str | None) -> str:
     return f"{verdict.because}, although {although}" if although else verdict.because
-
-
-def _owner(task: Task, old: TaskRecord | None) -> str:
-    """Who put the label on, or for a bot's whom it is assigned to; but an owner who is still
-    assigned stays accountable, and so does one whose label somebody without rights put on again."""
-    facts = task.issue.facts
-    mine = old is not None and old.owner in task.issue.assignees
-    if old is not None and (mine or facts is None or not facts.trusted):
-        return old.owner
-    return facts.owner if facts else ""
 
 
 def _head(task: Task) -> str:

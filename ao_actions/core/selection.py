@@ -53,7 +53,7 @@ def _hold_new(task: Task, snapshot: Snapshot) -> str | None:
     facts = task.issue.facts
     if facts is None:
         return "its facts are not looked up yet"
-    others = sorted(task.issue.assignees - {facts.owner, _former_owner(task, snapshot)})
+    others = sorted(task.issue.assignees - {owner(task, snapshot)})
     pulls = tuple(n for n in facts.open_pulls if not task.pull or n != task.pull.number)
     merged = facts.merged_at is not None and facts.merged_at > facts.opened_at
     reasons = (
@@ -85,10 +85,16 @@ def _not_theirs(facts: IssueFacts) -> str:
     return f"@{facts.labelled_by}, who put the label on, may not write here"
 
 
-def _former_owner(task: Task, snapshot: Snapshot) -> str | None:
-    """We assigned the owner of the task's earlier round ourselves: that is no taking over."""
+def owner(task: Task, snapshot: Snapshot) -> str:
+    """Who answers for the task's next claim: who put the label on, or for a bot's whom it is
+    assigned to. But the owner so far stays accountable, whom we assigned ourselves, where that
+    one is not assigned; and so does one whose label somebody without rights put on again."""
+    facts, assignees = task.issue.facts, task.issue.assignees
     old = task.record or snapshot.book.finished.get(task.issue.number)
-    return old.owner if old else None
+    if facts is None:
+        return old.owner if old else ""
+    stays = old is not None and old.owner in assignees and facts.owner not in assignees
+    return old.owner if old and (stays or not facts.trusted) else facts.owner
 
 
 def _ended(task: Task, facts: IssueFacts, snapshot: Snapshot) -> bool:

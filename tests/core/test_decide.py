@@ -644,6 +644,16 @@ def test_a_second_labeller_sets_it_going_and_the_first_stays_its_owner() -> None
     assert (claim.owner, claim.round) == ("ann", old.round + 1)
 
 
+def test_who_took_over_and_labels_again_waits_until_one_is_assigned() -> None:
+    """We had assigned Ann ourselves. A claim of hers would be Bob's to take over at once."""
+    old = a_record(owner="ann", finished=Phase.WITHDRAWN, finished_at=ago(30))
+    facts = some_facts(labelled_by="bob", labelled_at=ago(1))
+    for assigned, claims in (({"ann", "bob"}, []), ({"bob"}, ["bob"]), ({"ann"}, ["ann"])):
+        issue = an_issue(assignees=frozenset(assigned), facts=facts)
+        snapshot = a_snapshot(issue, book=a_book(finished={42: old}), trusted={"bob": True})
+        assert [claim.owner for claim in planned(actions.Claim, snapshot)] == claims
+
+
 def test_the_second_labeller_owns_what_the_first_was_taken_off() -> None:
     old = a_record(attempts=(an_attempt(ended_at=ago(30)),), owner="ann")
     facts = some_facts(labelled_by="bob", labelled_at=ago(1))

@@ -417,8 +417,8 @@ class Laws:
         opened = max(issue.reopened, default=issue.created_at)
         pulls = [p for p in self.schedule.world.state.pulls.values() if p.issue == issue.number]
         merged = [p for p in pulls if p.merged_at and p.merged_at > opened]
-        owners = {who, over["owner"]} if over else {who}
-        free = who in WRITERS and not set(issue.assignees) - owners
+        owner = over["owner"] if over and who not in issue.assignees else who
+        free = who in WRITERS and not set(issue.assignees) - {who, owner}
         free = free and (issue.edited is None or issue.edited[1] in WRITERS or at > issue.edited[0])
         returned = over is None or max(at, opened) > datetime.fromisoformat(over["finished_at"])
         return free and returned and not merged and all(p.state != "OPEN" for p in pulls)
