@@ -116,7 +116,7 @@ class Ledger:
         files = self.files(oid)
         book = book_from(files)
         if witness not in ("", oid):
-            self._check_forward(book)
+            self._check_forward(oid, witness, book)
         return Tip(oid, book, witness)
 
     def _refs(self) -> tuple[str, str]:
@@ -156,11 +156,12 @@ class Ledger:
         task = re.compile(rf"refs/heads/{re.escape(self.branches)}[1-9]\d*(-\d+)?|refs/ao/.+")
         return {ref: oid for ref, oid in there.items() if task.fullmatch(ref)}
 
-    def _check_forward(self, book: Book) -> None:
-        """Somebody else moved the ledger: forward, or away from what we wrote?"""
+    def _check_forward(self, oid: str, witness: str, book: Book) -> None:
+        """Somebody else moved the ledger: forward, or away from what we wrote? It is asked of what
+        was read: what is there by now may have been repaired."""
         self.git.fetch(*_BOTH, depth=WHOLE)
-        kept = self.is_ancestor(WITNESS, LEDGER)
-        before = fleet_from(self.files(WITNESS)).epoch if kept else 0
+        kept = self.is_ancestor(witness, oid)
+        before = fleet_from(self.files(witness)).epoch if kept else 0
         if not kept or before > book.fleet.epoch:
             raise LedgerError(
                 f"{LEDGER} was rolled back, or moved by force: {WITNESS} is where ao-actions left "

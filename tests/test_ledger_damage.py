@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ao_actions.bookfiles import FINISHED, LARGEST, LEDGER, WITNESS, as_json
 from ao_actions.core.model import Book, Fleet, Outcome, Phase
 from ao_actions.errors import LedgerError
+from ao_actions.git import WHOLE, Git
 from ao_actions.ledger import Ledger
 from ao_actions.upkeep import repair
 from ao_actions.upkeep.finding import Kind
@@ -393,6 +395,29 @@ def test_a_ledger_that_was_rolled_back(hub: Hub, writer: Writer, lived: Ledger, 
     assert Kind.ROLLED_BACK in {finding.kind for finding in examine(writer()).findings}
     mended(writer)
     assert hub.git("rev-parse", f"{LEDGER}~") == tip
+
+
+def test_a_repair_makes_nothing_right_that_was_read_before(
+    hub: Hub, writer: Writer, lived: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody mends the ledger between a pass's look at it and the look at its history; no epoch
+    was lost, which would give it away."""
+    write(lived, to_finish(7))
+    tip = hub.refs()[LEDGER]
+    hub.git("update-ref", LEDGER, f"{tip}~1")
+    fetch, meanwhile = Git.fetch, [lambda: mended(writer)]
+
+    def late(git: Git, *refs: str, **options: Any) -> bool:
+        if options.get("depth") == WHOLE and meanwhile:
+            meanwhile.pop()()
+        return fetch(git, *refs, **options)
+
+    ledger = writer()
+    monkeypatch.setattr(Git, "fetch", late)
+    with pytest.raises(LedgerError, match="was rolled back"):
+        ledger.read()
+    assert not meanwhile
+    assert set(ledger.read().book.tasks) == {42}
 
 
 def test_a_ledger_of_somebody_else(hub: Hub, writer: Writer, lived: Ledger) -> None:
