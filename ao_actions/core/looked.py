@@ -8,7 +8,7 @@ given, by somebody with write permission. What happens within one second counts 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ao_actions.core import commands
 from ao_actions.core.model import TaskRecord
@@ -16,6 +16,8 @@ from ao_actions.core.observed import Task, Touch
 
 # Commands that send an agent: whoever gives them answers for what it will be told.
 ASKS = frozenset({"retry", "resume"})
+# How old at most what GitHub shows may be: it is seconds.
+STALE = timedelta(minutes=1)
 
 
 def unread(
@@ -31,7 +33,7 @@ def unread(
 
 
 def unread_in(task: Task) -> Touch | None:
-    """The same for a live task: what was changed before it began was judged then."""
+    """The same for a live task: what was changed well before it began was judged then."""
     edits = _since_it_began(task)
     if not edits:
         return None
@@ -62,10 +64,11 @@ def logins(task: Task) -> frozenset[str]:
 
 
 def _since_it_began(task: Task) -> tuple[Touch, ...]:
+    """And shortly before: the pass that began it may not have been shown that."""
     record = task.record
     if record is None:
         return ()
-    return tuple(edit for edit in task.issue.edits if edit.at >= record.created_at)
+    return tuple(edit for edit in task.issue.edits if edit.at >= record.created_at - STALE)
 
 
 def _commanded(task: Task) -> Iterator[datetime]:

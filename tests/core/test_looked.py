@@ -49,8 +49,14 @@ def test_unread(edits, looks, found) -> None:
     ("issue", "more", "found"),
     [
         pytest.param({"edits": (by("eve", 5),)}, {}, True, id="changed while it is worked on"),
-        pytest.param({"edits": (by("eve", 241),)}, {}, False, id="changed before: judged then"),
-        pytest.param({"edits": (by("eve", 240),)}, {}, True, id="changed as it began"),
+        pytest.param({"edits": (by("eve", 241.1),)}, {}, False, id="changed before: judged then"),
+        pytest.param({"edits": (by("eve", 241),)}, {}, True, id="changed just before it began"),
+        pytest.param(
+            {"edits": (by("eve", 241),), "marks": (by("bob", 240.9),)},
+            {},
+            False,
+            id="changed just before the label was put on",
+        ),
         pytest.param(
             {"edits": (by("eve", 5),), "marks": (by("bob", 4),)}, {}, False, id="labelled again"
         ),

@@ -311,12 +311,16 @@ class Laws:
                 self.broken(f"{body} on {number}", unless=set(body["assignees"]) <= {*WRITERS})
 
     def _opened(self, who: Process) -> None:
-        """I4: one pull request a branch, ever; one open one a task. (One that a human opens again
-        between the last look and the opening GitHub has no way to keep out.)"""
+        """I4: one pull request a branch, ever; one open one a task. (What happens between the last
+        look and the opening GitHub has no way to keep out: a human opens one again, or closes the
+        one that another program has opened meanwhile.)"""
         *others, new = self.schedule.world.state.pulls.values()
         for pull in others:
             if pull.branch == new.branch:
-                self.broken(f"I4: a second pull request of {new.branch}, by {who.name}")
+                seen = who.looked.get(pull.branch)
+                late = seen is not None and pull.number not in seen.pulls and self.overlapping
+                second = f"I4: a second pull request of {new.branch}, by {who.name}"
+                self.broken(second, unless=late and pull.state == "CLOSED")
             if pull.issue == new.issue and pull.state == "OPEN" and pull.author == BOT:
                 seen = who.looked.get(pull.branch)
                 closed = seen is not None and seen.pulls[pull.number].state != "OPEN"
