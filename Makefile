@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .PHONY: help demo test extra quick lint format dist locks check-tools clean
 
 help:
-	@echo "make demo     the whole factory on a local GitHub, about a minute"
+	@echo "make demo     the whole factory on a local GitHub, about 30 seconds"
 	@echo "make test     everything that must pass: lint, types, coverage of core, tests"
 	@echo "make extra    what takes longer: real agents, crash points, 20,000 schedules"
 	@echo "make quick    lint and the tests that take seconds"

@@ -251,6 +251,9 @@ class Demo:
             self._wait(state.exists, "the agent to hang")
             self.narrator.say(f"the runner of [{run.display_title}] is killed", "yellow")
             hub.world.actions.kill_run(repo, run)  # type: ignore[union-attr]
+            self._wait(lambda: run.status == "completed", "the killed run to end")
+            # it has left no hand-off, and at once that is certain
+            hub.world.clock.advance(60)
 
     def _is_target(self, repo: Repository, run: WorkflowRun) -> bool:
         if not run.path.endswith("ao-work.yml"):
