@@ -163,12 +163,14 @@ def _run_call(client: Client, run_id: int, verb: str) -> Performed:
 def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
     """The one pull request of the branch: never a second, in whatever state the first is, nor one
     beside an open one of an earlier round (I4)."""
-    found = observe.pulls_of(client, effect.branch)
+    title, body = split_message(client.get(f"git/commits/{effect.head}")["message"])
+    found: list[Json] = []
     for name in effect.earlier:
         found = found or observe.pulls_of(client, name, "open")
+    # the branch itself last: another program's may be opened, and closed by a human, meanwhile
+    found = observe.pulls_of(client, effect.branch) or found
     if found:
         return Performed("unchanged", found[0]["html_url"])
-    title, body = split_message(client.get(f"git/commits/{effect.head}")["message"])
     status, created = client.request(
         "POST",
         "pulls",
@@ -180,6 +182,7 @@ def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
             "maintainer_can_modify": True,
         },
         accept=(422,),
+        looked=True,
     )
     if status == 422:
         again = observe.pulls_of(client, effect.branch)

@@ -186,8 +186,12 @@ class Client:
         parameters: Mapping[str, Any] | None = None,
         body: Json = None,
         accept: tuple[int, ...] = (),
+        looked: bool = False,
     ) -> tuple[int, Json]:
         """Status and JSON. A status of 400 and above raises unless it is in `accept`.
+
+        `looked`: it rests on a look that was taken directly before. Where a limit had to be waited
+        for, that look is old: it is not sent again but raises ForgeError, unknown.
 
         :raises AuthError: 401, or 403 for want of a permission
         :raises NotFoundError: 404
@@ -195,7 +199,7 @@ class Client:
         :raises ForgeError: any other refusal, a server error, no answer, or one that is not JSON
         """
         url = self._url(path)
-        answer = self._send(verb, url, parameters, body)
+        answer = self._send(verb, url, parameters, body, looked=looked)
         if 0 < answer.status < 300 or answer.status in accept:
             return answer.status, _json(verb, url, answer)
         if 300 <= answer.status < 400:
@@ -259,7 +263,13 @@ class Client:
     # ---- transport -------------------------------------------------------------------------
 
     def _send(
-        self, verb: str, url: str, parameters: Mapping[str, Any] | None, body: Json
+        self,
+        verb: str,
+        url: str,
+        parameters: Mapping[str, Any] | None,
+        body: Json,
+        *,
+        looked: bool = False,
     ) -> Answer:
         """An answer to one request; a read is GET, or QUERY for a GraphQL read.
 
@@ -276,6 +286,9 @@ class Client:
             wait = answers.limited(answer, self._seen)
             if wait is not None:
                 self._slow_down(method, url, answer, wait)
+                if looked:
+                    said = f"{method} {url}: a limit was waited for: look again"
+                    raise ForgeError(said, status=answer.status, unknown=True)
                 continue
             turn += 1
             if verb not in ("GET", "QUERY") or not answers.unsure(answer):

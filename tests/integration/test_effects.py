@@ -191,6 +191,32 @@ def test_an_upsert_is_done_once(factory: Factory, scene: Scene, fault: str) -> N
     assert look() == wanted
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"method": "GET", "path": ".*/git/commits/.*", "answer": "server-error"},
+        {"method": "POST", "path": ".*/pulls", "answer": "secondary-limit"},
+    ],
+    ids=["before the look", "after the look"],
+)
+def test_a_pull_request_that_came_and_went_while_we_waited_is_the_only_one(
+    factory: Factory, rule: dict[str, Any]
+) -> None:
+    """Another program opens it, and a human closes it, while this one waits for GitHub."""
+    effect, look, wanted = open_pull(factory)
+
+    def meanwhile(_seconds: float) -> None:
+        done = act.perform(factory.client(), effect, "main")
+        number = done.url.rpartition("/")[2]
+        factory.call("PATCH", f"pulls/{number}", state="closed")
+
+    slow = factory.client()
+    slow.patience.pause = meanwhile
+    factory.hub.app.faults.append(Fault(**rule))
+    act.perform(slow, effect, "main")
+    assert look() == wanted
+
+
 @pytest.mark.parametrize("scene", UPSERTS, ids=lambda scene: scene.__name__)
 def test_an_upsert_that_never_succeeds_is_told_and_mended(factory: Factory, scene: Scene) -> None:
     """GitHub does what is asked and answers 500, each time, until the next pass."""

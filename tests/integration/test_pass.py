@@ -143,10 +143,10 @@ class Refusing(Client):
         super().__init__(real.repository, real.token, real.address, pause=real.pause)
         self.place, self.status = place, status
 
-    def _send(self, verb: str, url: str, parameters: Any, body: Any) -> Answer:
+    def _send(self, verb: str, url: str, parameters: Any, body: Any, **more: Any) -> Answer:
         if verb != "GET" and url.endswith(self.place):
             return Answer(self.status, "{}")
-        return super()._send(verb, url, parameters, body)
+        return super()._send(verb, url, parameters, body, **more)
 
 
 @pytest.mark.parametrize(("status", "again"), [(502, 1), (0, 1), (410, 0)])

@@ -96,9 +96,10 @@ def writes_are_repeated(patch: Patch) -> None:
     """A write whose answer was lost is sent again, as a read is."""
     real = client.Client._send
 
-    def send(self: Any, verb: str, url: str, *args: Any) -> Any:
-        done = real(self, verb, url, *args)
-        return real(self, verb, url, *args) if verb == "POST" and done.status in (0, 502) else done
+    def send(self: Any, verb: str, *args: Any, **more: Any) -> Any:
+        done = real(self, verb, *args, **more)
+        lost = verb == "POST" and done.status in (0, 502)
+        return real(self, verb, *args, **more) if lost else done
 
     patch.setattr(client.Client, "_send", send)
 
