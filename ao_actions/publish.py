@@ -22,7 +22,7 @@ from ao_actions.core import actions, budget, pauses, text, transitions
 from ao_actions.core.model import Book, Claim, Limit, Outcome, Reply, Spent, Stop, TaskRecord
 from ao_actions.errors import AoError, LedgerError
 from ao_actions.forge import act, observe
-from ao_actions.forge.client import Client
+from ao_actions.forge.client import TIMEOUT, Client
 from ao_actions.forge.observe import RECONCILE_WORKFLOW
 from ao_actions.git import Git
 from ao_actions.ledger import TRIES, Ledger, PushRefusedError
@@ -380,7 +380,9 @@ def _follow_up(work: Publication, record: TaskRecord, base: str, verdict: Verdic
             earlier=transitions.earlier_branches(record, work.config.branch_prefix),
             because="its commit was pushed",
         )
-        steps.append((work.pusher, partial(act.open_pull, work.pusher, opening)))
+        head_start = work.config.policy().publish_grace - TIMEOUT
+        until = record.attempts[-1].ended_at + head_start
+        steps.append((work.pusher, partial(act.open_pull, work.pusher, opening, until=until)))
     steps += [
         (work.client, partial(act.answer, work.client, reply.number, reply))
         for reply in verdict.replies

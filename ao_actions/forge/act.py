@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, assert_never
 from urllib.parse import quote
 
@@ -160,9 +161,14 @@ def _run_call(client: Client, run_id: int, verb: str) -> Performed:
     return UNCHANGED if status in (403, 409) else Performed("updated")
 
 
-def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
+def open_pull(
+    client: Client, effect: actions.OpenPull, *, until: datetime | None = None
+) -> Performed:
     """The one pull request of the branch: never a second, in whatever state the first is, nor one
-    beside an open one of an earlier round (I4)."""
+    beside an open one of an earlier round (I4).
+
+    :raises ForgeError: `until` is over, from when on it is somebody else's to open
+    """
     title, body = split_message(client.get(f"git/commits/{effect.head}")["message"])
     found: list[Json] = []
     for name in effect.earlier:
@@ -171,6 +177,8 @@ def open_pull(client: Client, effect: actions.OpenPull) -> Performed:
     found = observe.pulls_of(client, effect.branch) or found
     if found:
         return Performed("unchanged", found[0]["html_url"])
+    if until is not None and client.now() > until:
+        raise ForgeError(f"{effect.branch}: GitHub took so long that a pass may be opening it")
     status, created = client.request(
         "POST",
         "pulls",

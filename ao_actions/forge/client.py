@@ -25,6 +25,7 @@ from ao_actions.forge.answers import Answer
 from ao_actions.patience import Patience
 
 Json = Any
+TIMEOUT = timedelta(seconds=30)  # of a connection that is silent
 READINGS = 4  # of a list that changes while it is read
 ENDLESS = 500 * 1024 * 1024  # bytes
 
@@ -345,7 +346,7 @@ class Client:
                 base_url=self.address.api,
                 user_agent="ao-actions",
                 retry=None,
-                timeout=30,
+                timeout=int(TIMEOUT.total_seconds()),
                 seconds_between_requests=None,
                 seconds_between_writes=None,
             )
