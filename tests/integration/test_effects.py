@@ -217,18 +217,6 @@ def test_a_pull_request_that_came_and_went_while_we_waited_is_the_only_one(
     assert look() == wanted
 
 
-def test_a_pull_request_is_not_opened_once_it_is_left_to_others(factory: Factory) -> None:
-    """A publish job's head start is over: a pass may be between its look and its opening."""
-    effect, look, _ = open_pull(factory)
-    assert isinstance(effect, actions.OpenPull)
-    client = factory.client()
-    with pytest.raises(ForgeError, match="a pass may be opening it"):
-        act.open_pull(client, effect, until=client.now() - timedelta(seconds=1))
-    assert look() == 0
-    done = act.open_pull(client, effect, until=client.now() + timedelta(seconds=30))
-    assert (done.what, look()) == ("created", 1)
-
-
 @pytest.mark.parametrize("scene", UPSERTS, ids=lambda scene: scene.__name__)
 def test_an_upsert_that_never_succeeds_is_told_and_mended(factory: Factory, scene: Scene) -> None:
     """GitHub does what is asked and answers 500, each time, until the next pass."""

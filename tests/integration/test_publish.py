@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ao_actions.core.model import Outcome, Phase
+from ao_actions.localgithub.faults import Fault
 from ao_actions.work import handoff
 from ao_actions.work.handoff import Handoff
 from tests.integration.conftest import NAME, OWNER, Factory
@@ -54,6 +57,24 @@ def test_publishing_twice_is_superseded(factory: Factory) -> None:
     before = (factory.tip().oid, factory.branch(f"ao/{number}"))
     assert publish.publish(work, number, 1) is Outcome.SUPERSEDED
     assert (factory.tip().oid, factory.branch(f"ao/{number}")) == before
+    assert len(factory.pulls()) == 1
+
+
+@pytest.mark.parametrize(("waits", "opened"), [(60, 1), (100, 0)])
+def test_a_publish_job_that_has_to_wait_leaves_the_pull_request_to_a_pass(
+    factory: Factory, waits: int, opened: int
+) -> None:
+    """Passes begin two minutes after the push: the job stops half a minute before."""
+    number = claimed(factory)
+    slow = factory.client()
+    slow.patience.pause = lambda _seconds: factory.pass_time(seconds=waits)
+    rule = Fault("GET", ".*/git/commits/.*", answer="server-error")
+    factory.hub.app.faults.append(rule)
+    assert factory.publish(number, slow, files=FIX) is Outcome.CHANGES
+    assert (rule.fired, len(factory.pulls())) == (1, opened)
+    assert any("a pass may be opening it" in line for line in factory.said) is not bool(opened)
+    factory.pass_time(minutes=2)
+    factory.reconcile()
     assert len(factory.pulls()) == 1
 
 
