@@ -25,6 +25,19 @@ MARK = "LOCALGITHUB_JOB"  # in the environment of every process of a job
 # How long a cancelled job may spend on its always() steps (GitHub: five minutes).
 CANCEL_GRACE = 300.0
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+WRAPPER = "step"  # in the job's folder: the sh script that runs the shell of each step
+# act reads a step's terminal beside it and, when the step fails, does not wait for the rest of
+# what it said. So one that failed says a last word, and ends when that has come out of act.
+# It cannot wait for ever: when act ends, so does its terminal, and then it gets a SIGHUP.
+_WRAPPER = """\
+"$@"
+code=$?
+if [ $code -ne 0 ]; then
+  printf '%s\\n' '{last_word}'
+  read -r _ <"${{0%/*}}/heard"
+fi
+exit $code
+"""
 
 
 @dataclass(slots=True)
@@ -68,6 +81,8 @@ def prepare(job: Invocation) -> list[str]:
     _write(job.folder / "event.json", json.dumps(job.payload))
     _write(job.folder / "job.yml", job.workflow)
     _write(job.folder / "job.env", _dotenv(job.unlisted))
+    _write(job.folder / WRAPPER, _WRAPPER.format(last_word=_last_word(job)))
+    os.mkfifo(job.folder / "heard", 0o600)
     arguments = [
         job.event,
         *("-C", str(job.folder / "empty"), "-e", str(job.folder / "event.json")),
@@ -93,6 +108,10 @@ def prepare(job: Invocation) -> list[str]:
     return arguments
 
 
+def _last_word(job: Invocation) -> str:
+    return f"end of step {job.mark}"
+
+
 def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
@@ -107,6 +126,14 @@ def _dotenv(secrets: Mapping[str, str]) -> str:
     return "".join(f"{name}={quoted(value)}\n" for name, value in secrets.items())
 
 
+def _record(text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError:
+        record = None
+    return record if isinstance(record, dict) else {"msg": text}
+
+
 class Process:
     """A running act and whatever its steps started."""
 
@@ -114,6 +141,8 @@ class Process:
         path = [*map(str, job.path_entries), *SYSTEM_PATH]
         home = str(job.folder / "home")
         self._mark = job.mark
+        self._last_word = _last_word(job)
+        self._heard = job.folder / "heard"
         self._grace: threading.Timer | None = None
         self._process = subprocess.Popen(
             [act, *prepare(job)],
@@ -152,14 +181,15 @@ class Process:
         stream = self._process.stdout
         if stream is None:
             raise RuntimeError("act was started without a pipe")
-        with stream:
+        with stream, self._heard.open("r+b", buffering=0) as heard:
             for line in stream:
                 text = line.decode("utf-8", "replace").rstrip("\n")
-                try:
-                    record = json.loads(text)
-                except json.JSONDecodeError:
-                    record = None
-                yield record if isinstance(record, dict) else {"msg": text}
+                record = _record(text.replace(self._last_word, ""))
+                if self._last_word in text:
+                    heard.write(b"\n")
+                    if record.get("msg") == "\n":
+                        continue
+                yield record
 
     def wait(self) -> int:
         code = self._process.wait()

@@ -8,6 +8,7 @@ are written into its expressions as literals. The copy is JSON, which is YAML to
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,13 @@ _STEP_KEYS = frozenset(
     {"id", "name", "if", "uses", "run", "with", "env", "shell", "working-directory"}
     | {"continue-on-error", "timeout-minutes"}
 )
+# Docs, "Workflow syntax", jobs.<job_id>.steps[*].shell; the first for a step that names none.
+_SHELLS = {
+    "": "bash -e {0}",
+    "bash": "bash --noprofile --norc -eo pipefail {0}",
+    "sh": "sh -e {0}",
+    "python": "python {0}",
+}
 
 
 @dataclass(slots=True)
@@ -42,16 +50,23 @@ def isolate(
     job: JobSpec,
     *,
     event: str,
+    wrapper: str,
     literals: Mapping[str, Any],
     properties: Mapping[tuple[str, str], Any],
 ) -> Isolated:
-    """`literals` replaces whole contexts by name, `properties` single ones (github.x)."""
+    """`literals` replaces whole contexts by name, `properties` single ones (github.x).
+
+    `wrapper` is the sh script that runs the shells of the steps.
+    """
     removed = [key for key in job.raw if key not in _JOB_KEYS and key not in _SERVICE_KEYS]
     copy: dict[str, Any] = {key: job.raw[key] for key in ("env", "defaults") if key in job.raw}
     steps: list[dict[str, Any]] = []
     for step in job.steps:
         removed += [f"steps.{key}" for key in step if key not in _STEP_KEYS]
-        steps.append({key: value for key, value in step.items() if key in _STEP_KEYS})
+        kept = {key: value for key, value in step.items() if key in _STEP_KEYS}
+        if "run" in step:
+            kept["shell"] = _wrapped(_shell(step, job.raw, workflow.raw), wrapper)
+        steps.append(kept)
     document: dict[str, Any] = {
         "name": workflow.name,
         "on": {event: None},
@@ -62,6 +77,24 @@ def isolate(
             document[key] = workflow.raw[key]
     filled = _Filler(literals, properties).tree(document)
     return Isolated(json.dumps(filled, ensure_ascii=False), removed)
+
+
+def _shell(step: Mapping[str, Any], *around: Mapping[str, Any]) -> str:
+    """What the step says, or else the defaults of its job or workflow, or else nothing."""
+    defaults = [raw.get("defaults") for raw in around]
+    runs = [each.get("run") for each in defaults if isinstance(each, dict)]
+    said = [step, *(run for run in runs if isinstance(run, dict))]
+    return next((str(each["shell"]) for each in said if each.get("shell")), "")
+
+
+def _wrapped(shell: str, wrapper: str) -> str:
+    """The shell below the wrapper. PowerShell and what an expression names stay as they are:
+    act writes their scripts in ways of its own.
+    """
+    line = _SHELLS.get(shell, shell)
+    if "{0}" not in line or "${{" in line:
+        return line
+    return f"/bin/sh {shlex.quote(wrapper)} {line}"
 
 
 class _Filler:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ao_actions.localgithub.actions import contexts, expressions, globs, isolate, permissions
-from ao_actions.localgithub.actions.act import Invocation, Process
+from ao_actions.localgithub.actions.act import WRAPPER, Invocation, Process
 from ao_actions.localgithub.actions.active import ActiveRun, Leg, Outcome
 from ao_actions.localgithub.actions.expressions import ExpressionError
 from ao_actions.localgithub.actions.joblog import JobLog
@@ -178,6 +178,7 @@ class Runner:
             active.file,
             leg.spec,
             event=run.event,
+            wrapper=str(folder / WRAPPER),
             literals={key: fixed[key] for key in ("needs", "matrix", "inputs", "strategy")},
             properties=literal,
         )

@@ -307,6 +307,7 @@ def test_the_copy_holds_one_job_with_all_decisions_filled_in() -> None:
         file,
         file.jobs["b"],
         event="push",
+        wrapper="/w",
         literals={"needs": {"a": {"result": "failure"}}, "inputs": {"a": 1}},
         properties={("github", "workflow_ref"): "w@main"},
     )
@@ -320,3 +321,32 @@ def test_the_copy_holds_one_job_with_all_decisions_filled_in() -> None:
     assert job["steps"][0]["if"].endswith(").a.result == 'failure' && env.needs")
     assert job["steps"][1]["run"] == "echo ${{ 'w@main' }} ${{ github.event.needs.a }}"
     assert "fromJSON" in document["env"]["A"]
+
+
+SHELLS = """\
+defaults: {run: {shell: sh}}
+jobs:
+  plain: {runs-on: x, steps: [{run: x}, {run: x, shell: bash}, {uses: a/b@c}]}
+  python: {runs-on: x, defaults: {run: {shell: python}}, steps: [{run: x}]}
+  own: {runs-on: x, steps: [{run: x, shell: 'perl {0}'}, {run: x, shell: pwsh}]}
+  late: {runs-on: x, steps: [{run: x, shell: '${{ matrix.shell }} {0}'}]}
+"""
+BASH = "/bin/sh '/w w' bash --noprofile --norc -eo pipefail {0}"
+
+
+@pytest.mark.parametrize(
+    ("top", "job", "shells"),
+    [
+        (SHELLS, "plain", ["/bin/sh '/w w' sh -e {0}", BASH, None]),
+        (SHELLS, "python", ["/bin/sh '/w w' python {0}"]),
+        (SHELLS, "own", ["/bin/sh '/w w' perl {0}", "pwsh"]),
+        (SHELLS, "late", ["${{ matrix.shell }} {0}"]),
+        (JOBS, "a", ["/bin/sh '/w w' bash -e {0}"]),
+    ],
+)
+def test_the_copy_runs_shells_by_the_wrapper(top: str, job: str, shells: list[str | None]) -> None:
+    file = parse("push", top)
+    copy = isolate.isolate(
+        file, file.jobs[job], event="push", wrapper="/w w", literals={}, properties={}
+    )
+    assert [step.get("shell") for step in json.loads(copy.text)["jobs"][job]["steps"]] == shells

@@ -72,6 +72,40 @@ def test_a_failing_test_of_a_pull_request_leaves_log_steps_and_annotation(hub: H
     ]
 
 
+def test_the_last_words_of_a_failing_step_are_in_its_log(hub: Hub) -> None:
+    """act alone leaves the last thousands of these lines out."""
+    hub.workflow(
+        "ci.yml",
+        """
+        on: push
+        jobs:
+          test:
+            runs-on: ubuntu-latest
+            steps:
+              - run: |
+                  seq 10001 30000
+                  printf 'the last word'
+                  exit 7
+              - if: always()
+                run: |
+                  seq 30001 50000 >&2
+                  printf '::error::broken'
+                  exit 8
+        """,
+    )
+    run = hub.run(".github/workflows/ci.yml")
+    log = hub.log(run, "test")
+    said = [line.split(" ", 1)[1] for line in log.splitlines()]
+    assert [line for line in said if line.isdigit()] == [str(n) for n in range(10001, 50001)]
+    after = said[said.index("30000") + 1 :]
+    assert after[:2] == ["the last word", "##[error]Process completed with exit code 7."]
+    assert said[said.index("50000") + 1 :][:2] == [
+        "##[error]broken",
+        "##[error]Process completed with exit code 8.",
+    ]
+    assert "end of step" not in log
+
+
 def test_a_label_leads_to_a_dispatch_by_the_job_token_and_on_to_workflow_run(hub: Hub) -> None:
     hub.workflow(
         "triage.yml",
