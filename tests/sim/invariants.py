@@ -223,7 +223,8 @@ class Laws:
         run = _run(seen, issue, epoch, claim["claimed_at"])
         there = [a for a in seen.artifacts.values() if run and a.run_id == run.id and not a.expired]
         now = self.schedule.world.state.artifacts
-        if there and all(not now[a.id].expired for a in there if a.id in now):
+        gone = (str(issue), str(epoch)) in self.deleted  # by a human, and the hand-off with it
+        if there and all(not (now[a.id].expired if a.id in now else gone) for a in there):
             self.broken(f"I5: the hand-off of #{issue}.{epoch} was there, its claim was released")
 
     def _claimed(self, who: Process, was: Json, record: Json, fleet: Json) -> None:
