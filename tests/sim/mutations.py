@@ -233,8 +233,8 @@ def second_pull(patch: Patch) -> None:
     """Nobody looks for an earlier round's pull request before another one is opened."""
     real = act.open_pull
 
-    def open_pull(connection: Any, effect: actions.OpenPull) -> act.Performed:
-        return real(connection, replace(effect, earlier=()))
+    def open_pull(connection: Any, effect: actions.OpenPull, **given: Any) -> act.Performed:
+        return real(connection, replace(effect, earlier=()), **given)
 
     patch.setattr(act, "open_pull", open_pull)
 
@@ -257,7 +257,7 @@ def anybody_may_take_over(patch: Patch) -> None:
 
 def any_ledger_is_believed(patch: Patch) -> None:
     """Nobody looks whether the ledger goes on from what was written last."""
-    patch.setattr(Ledger, "_check_forward", lambda _ledger, _book: None)
+    patch.setattr(Ledger, "_check_forward", lambda *_args: None)
 
 
 TABLE: tuple[Callable[[Patch], None], ...] = (
