@@ -133,6 +133,11 @@ class Hub:
         return next(run for run in self.repo.runs if run.id == number)
 
 
+def conclusions(run: Any) -> dict[str, str | None]:
+    jobs = [job for job in run.jobs if job.run_attempt == run.run_attempt]
+    return {job.name: job.conclusion for job in jobs}
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
     with LocalGitHub(tmp_path / "world") as server:
