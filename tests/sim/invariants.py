@@ -61,7 +61,7 @@ class Laws:
         self.said: Counter[tuple[int, str]] = Counter()
         self.restarts: dict[int, datetime] = {}  # issues to when a human last set them going
         self.rounds: dict[int, datetime] = {}  # and to when such a round was last decided
-        self.deleted: set[tuple[str, ...]] = set()  # attempts of which a run was deleted
+        self.deleted: dict[int, tuple[str, ...]] = {}  # runs, and whose they were
         self.unseen: set[int] = set()  # issues that ended in a pass which saw old lists
         self.gone: set[str] = set()  # of our branches, those that a human deleted
         self.ours: set[str] = set()  # branches that publish has moved
@@ -85,7 +85,7 @@ class Laws:
         self.restarts[issue] = self.schedule.world.now
 
     def run_deleted(self, run: Run) -> None:
-        self.deleted.add(run.group)
+        self.deleted[run.id] = run.group
 
     def comment_deleted(self, comment: Comment) -> None:
         self.said[comment.number, _mark(comment.body)] -= 1
@@ -223,8 +223,9 @@ class Laws:
         run = _run(seen, issue, epoch, claim["claimed_at"])
         there = [a for a in seen.artifacts.values() if run and a.run_id == run.id and not a.expired]
         now = self.schedule.world.state.artifacts
-        gone = (str(issue), str(epoch)) in self.deleted  # by a human, and the hand-off with it
-        if there and all(not (now[a.id].expired if a.id in now else gone) for a in there):
+        # no longer to be had: expired, or gone with a run that a human deleted
+        lost = [now[a.id].expired if a.id in now else a.run_id in self.deleted for a in there]
+        if there and not any(lost):
             self.broken(f"I5: the hand-off of #{issue}.{epoch} was there, its claim was released")
 
     def _claimed(self, who: Process, was: Json, record: Json, fleet: Json) -> None:
@@ -338,7 +339,7 @@ class Laws:
         if (issue, epoch) not in self.claims:
             self.broken(f"{who.name} starts a run for #{issue}.{epoch}, which nobody claimed")
         seen = who.saw
-        gone = (str(issue), str(epoch)) in self.deleted
+        gone = (str(issue), str(epoch)) in self.deleted.values()
         if seen is None or gone or self.overlapping:
             return
         runs = [run for run in seen.runs.values() if run.group == (str(issue), str(epoch))]
@@ -350,7 +351,7 @@ class Laws:
         key = (who.issue, who.epoch)
         self.agents[key] += 1
         if self.agents[key] > 1:
-            gone = (str(who.issue), str(who.epoch)) in self.deleted
+            gone = (str(who.issue), str(who.epoch)) in self.deleted.values()
             self.broken(f"I1: a second agent for #{who.issue}.{who.epoch}", unless=gone)
         ended = self.claims.get(key)
         if ended is None or 0 < ended < who.began:
